@@ -1,0 +1,1 @@
+"""Wealthgraph: a wealth platform's backend. Start at docs/architecture.md."""

@@ -1,0 +1,1 @@
+"""Investors' accounts: opening, closing, finding. People themselves belong to the identity room."""

@@ -1,0 +1,1 @@
+"""What the rooms stand on: the database, embedded servers, the live hub, jobs, telemetry."""

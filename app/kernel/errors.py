@@ -1,0 +1,25 @@
+"""Refusals: answers a caller can act on, as opposed to faults of ours."""
+
+from enum import Enum
+
+
+class Refusal(Exception):
+    """A request that was understood and declined. Nothing has changed.
+
+    ``code`` is a member of the use case's own enum; ``path`` names the input field at fault, outermost first;
+    the message says what was wrong, with which value, and what to do.
+    """
+
+    def __init__(self, code: Enum, message: str, *path: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+
+
+class Overloaded(Exception):
+    """A bounded queue is full. Nothing has changed; the same request may be sent again shortly."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection broke during COMMIT. Ask again with the same idempotency key to learn what happened."""

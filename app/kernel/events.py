@@ -1,0 +1,68 @@
+"""The envelope of every event in the log.
+
+Personal data never stands inside an event, only references to it: events cannot be taken back.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class EventType(StrEnum):
+    """What happened. The name is final once written; a changed meaning is a new ``version``."""
+
+    ACCOUNT_OPENED = "ACCOUNT_OPENED"
+    ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
+    HOUSE_FUNDED = "HOUSE_FUNDED"
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+    ORDER_ACCEPTED = "ORDER_ACCEPTED"
+    ORDER_NEW = "ORDER_NEW"
+    ORDER_PARTIALLY_FILLED = "ORDER_PARTIALLY_FILLED"
+    ORDER_FILLED = "ORDER_FILLED"
+    ORDER_PENDING_CANCEL = "ORDER_PENDING_CANCEL"
+    ORDER_CANCELED = "ORDER_CANCELED"
+    ORDER_REJECTED = "ORDER_REJECTED"
+    MARKET_ORDER_CREATED = "MARKET_ORDER_CREATED"
+    MARKET_ORDER_SENT = "MARKET_ORDER_SENT"
+    EXECUTION = "EXECUTION"
+    MARKET_ORDER_CLOSED = "MARKET_ORDER_CLOSED"
+    TRADE_SETTLED = "TRADE_SETTLED"
+    CASH_SETTLED = "CASH_SETTLED"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event about to be appended to its stream (a book's own history)."""
+
+    book: int
+    type: EventType
+    actor: str
+    effective_at: datetime
+    cause: UUID | None = None
+    correlation: UUID | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as the log holds it.
+
+    ``position`` is gapless over the whole journal, ``sequence`` gapless over the book's stream.
+    """
+
+    journal_id: int
+    position: int
+    book: int
+    sequence: int
+    type: EventType
+    version: int
+    actor: str
+    cause: UUID | None
+    correlation: UUID | None
+    recorded_at: datetime
+    effective_at: datetime
+    data: dict[str, Any]

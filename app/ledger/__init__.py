@@ -1,0 +1,1 @@
+"""The ledger: money and shares move through here and nowhere else."""

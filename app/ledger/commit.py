@@ -1,0 +1,169 @@
+"""Group commit: whole commands share one durable commit, each with its own answer.
+
+While one batch commits, the next gathers; there is no timer. A batch takes the journal's lock first, then runs each
+use case once with all of its commands, so that ten commands cost about as many statements as one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import asyncpg
+import structlog
+
+from app.infra.database import EngineConnection, EnginePool
+from app.kernel.clock import Clock
+from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
+from app.ledger.idempotency import IdempotencyKey, answer_once
+from app.ledger.post import post, post_facts
+from app.ledger.types import Entry, Journal, Posted, Refused
+
+C = TypeVar("C", contravariant=True)
+A = TypeVar("A", covariant=True)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Batch:
+    """One open transaction that holds the journal's lock, and the two times of what is recorded in it."""
+
+    connection: EngineConnection
+    journal: Journal
+    recorded_at: datetime
+    effective_at: datetime
+    touched: set[int] = field(default_factory=set)
+
+    async def post(self, entries: Sequence[Entry]) -> list[Posted | Refused]:
+        """Append requests, each with its own verdict."""
+        self.touched.update(entry.event.book for entry in entries)
+        return await post(self.connection, self.journal.id, self.recorded_at, entries)
+
+    async def post_facts(self, entries: Sequence[Entry]) -> list[Posted]:
+        """Append what has happened already; raises where the ledger would refuse."""
+        self.touched.update(entry.event.book for entry in entries)
+        return await post_facts(self.connection, self.journal.id, self.recorded_at, entries)
+
+
+class UseCase(Protocol[C, A]):
+    """Decides and records many commands of one kind inside a batch: one answer or refusal each, in order."""
+
+    def __call__(self, batch: Batch, commands: Sequence[C], /) -> Awaitable[Sequence[A | Refusal]]: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[A]):
+    use_case: UseCase[Any, A]
+    command: Any
+    key: IdempotencyKey | None
+    answer: asyncio.Future[A]
+
+
+class GroupCommit:
+    """The writer of one journal in one process."""
+
+    def __init__(
+        self,
+        pool: EnginePool,
+        journal: Journal,
+        *,
+        clock: Clock,
+        market_clock: Clock,
+        ring: Callable[[Journal, set[int]], None],
+        queue_limit: int = 20_000,
+        batch_limit: int = 1_000,
+    ) -> None:
+        self.journal = journal
+        self._pool = pool
+        self._clock = clock
+        self._market_clock = market_clock
+        self._ring = ring
+        self._batch_limit = batch_limit
+        self._queue: asyncio.Queue[_Waiting[Any]] = asyncio.Queue(queue_limit)
+
+    async def submit(self, use_case: UseCase[C, A], command: C, key: IdempotencyKey | None = None) -> A:
+        """Run the command in the next batch; answers once it is durable.
+
+        With a ``key`` the first answer is stored and given again to the same request. Raises the ``Refusal`` of the
+        use case, ``Overloaded`` when the queue is full, ``OutcomeUnknown`` when the connection broke while committing.
+        """
+        waiting = _Waiting(use_case, command, key, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            raise Overloaded(f"{self._queue.maxsize} commands are waiting already; try again in a moment") from None
+        # Shielded by design: a caller that goes away doesn't take its command back.
+        return await asyncio.shield(waiting.answer)
+
+    async def run(self) -> None:
+        """Commit batches until cancelled; what was already taken from the queue is finished first."""
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < self._batch_limit and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            await asyncio.shield(asyncio.ensure_future(self._commit(batch)))
+
+    async def _commit(self, waiting: Sequence[_Waiting[Any]]) -> None:
+        try:
+            answers = await self._attempt(waiting)
+        except (OutcomeUnknown, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            log.warning("batch lost", commands=len(waiting), error=repr(error))
+            for each in waiting:
+                _settle(each.answer, error)
+        except Exception as error:
+            # One bad command must not take its neighbours down: halve the batch until it stands alone.
+            if len(waiting) == 1:
+                log.exception("command failed", command=type(waiting[0].command).__name__)
+                _settle(waiting[0].answer, error)
+                return
+            half = len(waiting) // 2
+            await self._commit(waiting[:half])
+            await self._commit(waiting[half:])
+        else:
+            for each, answer in zip(waiting, answers, strict=True):
+                _settle(each.answer, answer)
+
+    async def _attempt(self, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await connection.fetchval("SELECT ledger.lock_journal($1)", self.journal.id)
+                batch = Batch(connection, self.journal, self._clock.now(), self._market_clock.now())
+                answers = await _run_groups(batch, waiting)
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            try:
+                await transaction.commit()
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+                raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
+        if batch.touched:
+            self._ring(self.journal, batch.touched)
+        return answers
+
+
+async def _run_groups(batch: Batch, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
+    """Commands of one use case run together; concurrent commands have no order to keep between kinds."""
+    groups: dict[UseCase[Any, Any], list[int]] = {}
+    for index, each in enumerate(waiting):
+        groups.setdefault(each.use_case, []).append(index)
+    answers: list[Any] = [None] * len(waiting)
+    for use_case, members in groups.items():
+        asked = [(waiting[index].command, waiting[index].key) for index in members]
+        for index, answer in zip(members, await answer_once(batch, use_case, asked), strict=True):
+            answers[index] = answer
+    return answers
+
+
+def _settle(answer: asyncio.Future[Any], value: Any) -> None:
+    if answer.done():
+        return
+    if isinstance(value, BaseException):
+        answer.set_exception(value)
+        answer.exception()  # its caller may be gone: then nobody reads it, and that is no fault
+    else:
+        answer.set_result(value)

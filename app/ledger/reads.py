@@ -1,0 +1,155 @@
+"""Batched reads of balances, positions and the log. Amounts are units of 1e-8."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.kernel.events import Event, EventType
+from app.kernel.paging import Page, PageOf, page_from
+from app.ledger.chart import USD, Kind
+from app.ledger.tables import account, event, transfer
+from app.ledger.types import Cash, Position, Transfer
+
+_CASH_KINDS = {
+    Kind.SETTLED: "settled",
+    Kind.UNSETTLED: "unsettled",
+    Kind.INSTANT: "instant",
+    Kind.PENDING: "pending",
+    Kind.HELD: "held",
+    Kind.RECEIVABLE: "receivable",
+}
+
+
+async def cash_by_book(connection: AsyncConnection, books: Sequence[int]) -> dict[int, Cash]:
+    """Each book's dollars by kind; a book that never had any has zeros."""
+    rows = await connection.execute(
+        select(account.c.book_id, account.c.kind, account.c.balance).where(
+            account.c.book_id.in_(books), account.c.asset_id == USD, account.c.kind.in_(_CASH_KINDS)
+        )
+    )
+    found: dict[int, dict[str, int]] = {book: {} for book in books}
+    for book, kind, balance in rows:
+        found[book][_CASH_KINDS[Kind(kind)]] = balance
+    return {book: Cash(**kinds) for book, kinds in found.items()}
+
+
+async def positions_by_book(connection: AsyncConnection, books: Sequence[int]) -> dict[int, list[Position]]:
+    """Each book's open positions, by asset."""
+    rows = await connection.execute(
+        select(account.c.book_id, account.c.asset_id, account.c.kind, account.c.balance)
+        .where(
+            account.c.book_id.in_(books),
+            account.c.kind.in_((Kind.POSITION, Kind.POSITION_HELD)),
+            account.c.balance > 0,
+        )
+        .order_by(account.c.book_id, account.c.asset_id)
+    )
+    found: dict[int, dict[int, dict[Kind, int]]] = {book: {} for book in books}
+    for book, asset, kind, balance in rows:
+        found[book].setdefault(asset, {})[Kind(kind)] = balance
+    return {
+        book: [
+            Position(book, asset, sum(kinds.values()), kinds.get(Kind.POSITION_HELD, 0))
+            for asset, kinds in assets.items()
+        ]
+        for book, assets in found.items()
+    }
+
+
+async def activity(connection: AsyncConnection, book: int, asked: PageOf[int]) -> Page[Event]:
+    """A book's stream of events, newest first, keyed by sequence."""
+    query = select(event).where(event.c.book_id == book).limit(asked.limit + 1)
+    if asked.after is not None:
+        query = query.where(event.c.sequence < asked.after)
+    if asked.before is not None:
+        query = query.where(event.c.sequence > asked.before)
+    query = query.order_by(event.c.sequence.asc() if asked.backward else event.c.sequence.desc())
+    return page_from(await _events(connection, query), asked)
+
+
+async def stream_after(connection: AsyncConnection, book: int, sequence: int, limit: int) -> list[Event]:
+    """A book's events past ``sequence``, oldest first."""
+    query = select(event).where(event.c.book_id == book, event.c.sequence > sequence)
+    return await _events(connection, query.order_by(event.c.sequence).limit(limit))
+
+
+async def log_after(connection: AsyncConnection, journal_id: int, position: int, limit: int) -> list[Event]:
+    """The whole journal's events past ``position``, oldest first."""
+    query = select(event).where(event.c.journal_id == journal_id, event.c.position > position)
+    return await _events(connection, query.order_by(event.c.position).limit(limit))
+
+
+async def events_at(connection: AsyncConnection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Event]:
+    """Events by journal and position."""
+    query = select(event).where(tuple_(event.c.journal_id, event.c.position).in_(keys))
+    return {(each.journal_id, each.position): each for each in await _events(connection, query)}
+
+
+async def transfers_at(
+    connection: AsyncConnection, keys: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], list[Transfer]]:
+    """The transfers of each event, by journal and position, in order of their legs."""
+    rows = await connection.execute(
+        select(transfer, event.c.recorded_at)
+        .join(event, (event.c.journal_id == transfer.c.journal_id) & (event.c.position == transfer.c.position))
+        .where(tuple_(transfer.c.journal_id, transfer.c.position).in_(keys))
+        .order_by(transfer.c.journal_id, transfer.c.position, transfer.c.leg)
+    )
+    found: dict[tuple[int, int], list[Transfer]] = {key: [] for key in keys}
+    for journal_id, *values in rows:
+        found[journal_id, values[0]].append(Transfer(*values))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyProof:
+    """One asset's shares, wherever they are: ``customers + house + in_flight = custodian + street``."""
+
+    asset: int
+    customers: int
+    house: int
+    in_flight: int
+    custodian: int
+    street: int
+
+    @property
+    def difference(self) -> int:
+        """Units that can't be accounted for: zero, or something is wrong."""
+        return self.customers + self.house + self.in_flight - self.custodian - self.street
+
+
+async def custody_proof(connection: AsyncConnection, journal_id: int) -> list[CustodyProof]:
+    """Every asset of a journal but the dollar, summed over all its accounts."""
+    rows = await connection.execute(
+        select(account.c.asset_id, account.c.kind, func.sum(account.c.balance, type_=account.c.balance.type))
+        .where(account.c.journal_id == journal_id, account.c.asset_id != USD)
+        .group_by(account.c.asset_id, account.c.kind)
+        .order_by(account.c.asset_id)
+    )
+    sums: dict[int, dict[Kind, int]] = {}
+    for asset, kind, total in rows:
+        sums.setdefault(asset, {})[Kind(kind)] = total
+    return [
+        CustodyProof(
+            asset,
+            customers=kinds.get(Kind.POSITION, 0) + kinds.get(Kind.POSITION_HELD, 0),
+            house=kinds.get(Kind.INVENTORY, 0),
+            in_flight=kinds.get(Kind.MARKET_ORDER, 0),
+            custodian=-kinds.get(Kind.CUSTODIAN, 0),
+            street=-kinds.get(Kind.STREET, 0),
+        )
+        for asset, kinds in sums.items()
+    ]
+
+
+async def _events(connection: AsyncConnection, query: Select[Any]) -> list[Event]:
+    return [_event(row) for row in await connection.execute(query)]
+
+
+def _event(row: Row[Any]) -> Event:
+    values: list[Any] = list(row)
+    values[4] = EventType(values[4])
+    return Event(*values)

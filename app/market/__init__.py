@@ -1,0 +1,1 @@
+"""What can be traded, when and at which price: instruments, bars, calendars, clock and quotes."""

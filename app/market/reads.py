@@ -1,0 +1,135 @@
+"""Batched reads of reference data. Nothing later than the moment a caller names is ever read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, ColumnElement, Integer, Row, Text, any_, case, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.kernel.errors import Refusal
+from app.market.calendar import FIRST_DAY
+from app.market.errors import MarketRefusal
+from app.market.tables import bar, instrument
+from app.market.types import Bar, BarInterval, BarSource, Instrument, InstrumentKind
+
+SEARCH_TEXT_LIMIT: Final = 64
+
+#: No bar is older. A lower bound rules out the default partition, and the others are read one by one.
+_EARLIEST: Final = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
+_INSTRUMENT: Final = [column for column in instrument.c if column.name != "search"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SearchKey:
+    """A place among search results: by rank (0 exact symbol, 1 symbol prefix, 2 name), then symbol."""
+
+    rank: int
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search result and its place, to go on after."""
+
+    key: SearchKey
+    instrument: Instrument
+
+
+async def instruments_by_id(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Instrument]:
+    """Those of the instruments that exist, by id."""
+    wanted = instrument.c.id == any_(literal(list(ids), ARRAY(Integer)))
+    rows = await connection.execute(select(*_INSTRUMENT).where(wanted))
+    return {row.id: _instrument(row) for row in rows}
+
+
+async def instruments_by_symbol(connection: AsyncConnection, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """Those of the instruments that exist, by symbol (upper case, as listed)."""
+    wanted = instrument.c.symbol == any_(literal(list(symbols), ARRAY(Text)))
+    rows = await connection.execute(select(*_INSTRUMENT).where(wanted))
+    return {row.symbol: _instrument(row) for row in rows}
+
+
+async def search(connection: AsyncConnection, text: str, after: SearchKey | None, limit: int) -> list[Found]:
+    """At most ``limit`` instruments that match ``text``, best first, from just after ``after``.
+
+    The exact symbol comes first, then symbols that begin with the text, then names in which each word of the
+    text begins a word; each group by symbol. No text at all finds everything. Refuses a text of more than 64
+    characters.
+    """
+    if len(text) > SEARCH_TEXT_LIMIT:
+        message = f"the search text has {len(text)} characters: {SEARCH_TEXT_LIMIT} at most"
+        raise Refusal(MarketRefusal.SEARCH_TEXT_TOO_LONG, message, "text")
+    symbol = text.replace("\0", "").strip().upper()  # PostgreSQL knows no NUL
+    prefix = instrument.c.symbol.startswith(symbol, autoescape=True)
+    rank = case((instrument.c.symbol == symbol, 0), (prefix, 1), else_=2)
+    statement = select(*_INSTRUMENT, rank.label("rank")).order_by("rank", instrument.c.symbol).limit(limit)
+    if symbol:
+        statement = statement.where(prefix | _name_matches(text))
+    if after is not None:
+        statement = statement.where(tuple_(rank, instrument.c.symbol) > tuple_(after.rank, after.symbol))
+    rows = await connection.execute(statement)
+    return [Found(SearchKey(row.rank, row.symbol), _instrument(row)) for row in rows]
+
+
+def _name_matches(text: str) -> ColumnElement[bool]:
+    # Only letters and digits get into the query, each word in quotes: nothing in it can be an operator
+    words = re.findall(r"[^\W_]+", text)
+    query = " & ".join(f"'{word}':*" for word in words)
+    return instrument.c.search.bool_op("@@")(func.to_tsquery("simple", query))
+
+
+async def bars(
+    connection: AsyncConnection,
+    instrument_id: int,
+    interval: BarInterval,
+    until: datetime,
+    *,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    limit: int,
+    newest_first: bool = True,
+) -> list[Bar]:
+    """At most ``limit`` bars that ended by ``until`` (the market clock's now: the future must not leak).
+
+    ``after`` and ``before`` are the times of bars that the page lies between, both exclusive.
+    """
+    statement = select(bar).where(
+        bar.c.instrument_id == instrument_id,
+        bar.c.interval == interval.value,
+        bar.c.time > (after or _EARLIEST),
+        bar.c.time <= until,
+    )
+    if before is not None:
+        statement = statement.where(bar.c.time < before)
+    order = bar.c.time.desc() if newest_first else bar.c.time.asc()
+    rows = await connection.execute(statement.order_by(order).limit(limit))
+    return [_bar(row) for row in rows]
+
+
+def _instrument(row: Row[*tuple[Any, ...]]) -> Instrument:
+    return Instrument(
+        id=row.id,
+        symbol=row.symbol,
+        name=row.name,
+        kind=InstrumentKind(row.kind),
+        exchange=row.exchange,
+        whole_shares=row.whole_shares,
+        tradable=row.tradable,
+    )
+
+
+def _bar(row: Row[*tuple[Any, ...]]) -> Bar:
+    return Bar(
+        instrument_id=row.instrument_id,
+        interval=BarInterval(row.interval),
+        time=row.time,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        source=BarSource(row.source),
+    )

@@ -1,0 +1,168 @@
+"""The order engine: closes windows, sends market orders, takes in what the venue reports.
+
+Everything it knows is in the database; what it keeps in memory only saves looking. ``run_due`` does what is due at
+the clock's time and says when to look again, so tests drive it step by step; ``run`` does so for ever.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from app.infra.database import EnginePool
+from app.kernel.clock import Clock
+from app.kernel.ids import new_id
+from app.ledger.writers import Writers
+from app.market.market import Market
+from app.market.windows import window_length
+from app.orders.close_window import CloseWindow, close_windows
+from app.orders.execute import HOUSE, apply_reports
+from app.orders.recover import claim_stale, waiting_windows
+from app.orders.request import reference_price
+from app.orders.send import mark_sent
+from app.orders.settle import SettleDue, settle_due
+from app.orders.types import Capacity, MarketOrder, Side
+from app.orders.venue import Report, ReportKind, Venue, VenueOrder
+
+log = structlog.get_logger(__name__)
+
+#: How often the database is asked for work that memory doesn't know of (another process's, or a crash's).
+LOOK_AGAIN = timedelta(seconds=1)
+
+Window = tuple[int, int, Side]
+
+
+class OrderEngine:
+    """One per process; any number may share a database."""
+
+    def __init__(self, pool: EnginePool, writers: Writers, market: Market, venue: Venue, *, clock: Clock) -> None:
+        self.id = new_id()
+        self._pool = pool
+        self._writers = writers
+        self._market = market
+        self._venue = venue
+        self._clock = clock
+        self._windows: dict[Window, datetime] = {}
+        self._wake = asyncio.Event()
+        self._looked_at: datetime | None = None
+        venue.listen(self._wake.set)
+
+    def notice(self, journal_id: int, instrument_id: int, side: Side) -> None:
+        """An order was accepted: its window is open from now on, if it wasn't."""
+        window = (journal_id, instrument_id, side)
+        if window not in self._windows:
+            self._windows[window] = self._clock.now()
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled. A failure is logged and tried again: the work is still in the database."""
+        while True:
+            try:
+                next_at = await self.run_due()
+            except Exception:
+                log.exception("order engine stumbled")
+                next_at = self._clock.now() + LOOK_AGAIN
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.001, (next_at - self._clock.now()).total_seconds()))
+            self._wake.clear()
+
+    async def run_due(self) -> datetime:
+        """Do everything that is due now; answers when to look again."""
+        now = self._clock.now()
+        if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN:
+            self._looked_at = now
+            await self._look_again(now)
+        await self._send_all(await self._close_due(now))
+        await self._take_in(self._venue.reports(self._clock.now()))
+        return self._next_at()
+
+    async def _close_due(self, now: datetime) -> list[MarketOrder]:
+        due = {window: command for window in list(self._windows) if (command := self._command(window, now))}
+        for window in due:
+            del self._windows[window]
+        made = await asyncio.gather(
+            *(
+                self._writers.of_journal(journal).submit(close_windows, command)
+                for (journal, _, _), command in due.items()
+            )
+        )
+        return [each for each in made if each is not None]
+
+    def _command(self, window: Window, now: datetime) -> CloseWindow | None:
+        """The command that closes the window, once it is due and its instrument trades."""
+        _, instrument_id, side = window
+        instrument = self._market.instruments[instrument_id]
+        length = window_length(instrument, self._market.clock.now())
+        if self._windows[window] + length > now or not (self._venue.extended_hours or self._market.is_open(instrument)):
+            return None
+        quote = self._market.quote(instrument_id)
+        if quote is None:
+            return None
+        trade_date, settles_on = self._market.trade_dates(instrument)
+        return CloseWindow(
+            instrument_id,
+            side,
+            now - length,
+            reference_price(side, quote),
+            instrument.whole_shares,
+            trade_date,
+            settles_on,
+            self.id,
+        )
+
+    async def _send_all(self, made: Sequence[MarketOrder]) -> None:
+        await asyncio.gather(*(self._send(each) for each in made))
+
+    async def _send(self, made: MarketOrder) -> None:
+        if made.capacity is Capacity.PRINCIPAL:
+            await self._take_in([_house_fill(made, self._market.clock.now())])
+            return
+        await self._venue.submit(VenueOrder(made.id, made.instrument_id, made.side, made.quantity))
+        await self._writers.of_journal(made.journal_id).submit(mark_sent, made.id)
+
+    async def _take_in(self, reports: Sequence[Report]) -> None:
+        journals = await self._journals({report.client_order_id for report in reports})
+        await asyncio.gather(
+            *(
+                self._writers.of_journal(journals[report.client_order_id]).submit(apply_reports, report)
+                for report in reports
+                if report.client_order_id in journals
+            )
+        )
+
+    async def _journals(self, market_orders: set[UUID]) -> dict[UUID, int]:
+        if not market_orders:
+            return {}
+        rows = await self._pool.fetch("SELECT id, journal_id FROM market_order WHERE id = ANY ($1)", market_orders)
+        return {row["id"]: row["journal_id"] for row in rows}
+
+    async def _look_again(self, now: datetime) -> None:
+        """Find windows, market orders and settlements that only the database knows of."""
+        writers = await self._writers.all()
+        for window, opened_at in (await waiting_windows(self._pool)).items():
+            self._windows.setdefault(window, opened_at)
+        for made in await claim_stale(self._pool, self.id, now):
+            if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(made.id):
+                await self._send(made)
+        today = self._market.today()
+        for writer in writers:
+            settled = await writer.submit(settle_due, SettleDue(today))
+            while settled.more:
+                settled = await writer.submit(settle_due, SettleDue(today))
+
+    def _next_at(self) -> datetime:
+        now = self._clock.now()
+        times = [now + LOOK_AGAIN]
+        for (_, instrument_id, _), opened_at in self._windows.items():
+            times.append(opened_at + window_length(self._market.instruments[instrument_id], self._market.clock.now()))
+        if (report_at := self._venue.next_report_at()) is not None:
+            times.append(report_at)
+        return max(now, min(times))
+
+
+def _house_fill(made: MarketOrder, at: datetime) -> Report:
+    """The house deals with its customers itself, at the quote: there is no whole share to deal in the market."""
+    return Report(HOUSE, made.id, ReportKind.EXECUTION, at, f"{made.id}", made.requested, made.reference_price)

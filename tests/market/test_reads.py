@@ -1,0 +1,205 @@
+"""Finding instruments and reading bars, through the API's own role."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.infra.database import ENGINE_ROLE, api_engine
+from app.kernel.errors import Refusal
+from app.market.errors import MarketRefusal
+from app.market.reads import SearchKey, bars, instruments_by_id, instruments_by_symbol, search
+from app.market.tables import bar, instrument, market_clock
+from app.market.types import Bar, BarInterval, BarSource, Instrument, InstrumentKind
+
+pytestmark = pytest.mark.asyncio
+
+NAMES = {
+    "A": "Agilent Technologies, Inc.",
+    "AA": "Alcoa Corporation",
+    "AAPL": "Apple Inc.",
+    "AMZN": "Amazon.com, Inc.",
+    "BRK.B": "Berkshire Hathaway Inc.",
+    "KO": "The Coca-Cola Company",
+    "SPX": "S&P 500",
+    "T": "AT&T Inc.",
+    "TOL": "Toll Brothers, Inc. (100% O'Brien | co)",
+}
+IDS = {symbol: number for number, symbol in enumerate(NAMES, start=2)}
+FIRST_CLOSE = datetime(2021, 12, 28, 21, tzinfo=UTC)
+CLOSES = [FIRST_CLOSE + timedelta(days=number) for number in range(8)]  # over a year's end: two partitions
+
+#: Which symbols a text finds, best first.
+MATCHES: dict[str, list[str]] = {
+    "aa": ["AA", "AAPL"],
+    "a": ["A", "AA", "AAPL", "AMZN", "T"],
+    "appl": ["AAPL"],
+    "coca cola": ["KO"],
+    "cola-coca": ["KO"],
+    "amazon.com": ["AMZN"],
+    "brk.b": ["BRK.B"],
+    "hath berk": ["BRK.B"],
+    "S&P": ["SPX"],
+    "at&t": ["T"],
+    "o'brien": ["TOL"],
+    "  ko ": ["KO"],
+    "pple": [],
+    "100%": ["TOL"],
+    "%": [],
+    "_": [],
+    "A_P": [],
+    "%L": [],
+}
+#: None of them finds "KO", unless something in it is taken for an operator.
+TRICKS = [
+    "a & b",
+    "!a",
+    "a:*",
+    "(a",
+    "a | b",
+    "'",
+    "a' | 'b",
+    "\\",
+    "a\\'",
+    "<->",
+    "a <2> b",
+    "a\0b",
+    "💶",
+    "\u017f",  # an s by another name: upper() makes it one
+    "é",
+    "%s",
+    ":x",
+    "²",
+]
+
+
+@pytest_asyncio.fixture
+async def api(database_url: str) -> AsyncIterator[AsyncConnection]:
+    writer = await asyncpg.connect(database_url, server_settings={"role": ENGINE_ROLE})
+    await writer.executemany(
+        "INSERT INTO instrument (id, symbol, name, kind, exchange, whole_shares, tradable)"
+        " VALUES ($1, $2, $3, 'equity', 'XNYS', true, true)",
+        [(IDS[symbol], symbol, name) for symbol, name in NAMES.items()],
+    )
+    await writer.executemany(
+        "INSERT INTO bar (instrument_id, interval, time, close, source)"
+        " VALUES ($1, '1d', $2, $3, 'historical')",
+        [(number, time, Decimal(number) + 1) for number in (2, 3) for time in CLOSES],
+    )
+    await writer.close()
+    engine = api_engine(database_url, 1)
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def found(api: AsyncConnection, text: str, limit: int = 100) -> list[str]:
+    return [one.instrument.symbol for one in await search(api, text, None, limit)]
+
+
+async def test_instruments_come_in_one_batch(api: AsyncConnection) -> None:
+    apple = Instrument(IDS["AAPL"], "AAPL", "Apple Inc.", InstrumentKind.EQUITY, "XNYS", True, True)
+    assert await instruments_by_symbol(api, ["AAPL", "NONE", "AAPL"]) == {"AAPL": apple}
+    by_id = await instruments_by_id(api, [IDS["KO"], apple.id, 999])
+    assert by_id.keys() == {IDS["KO"], apple.id}
+    assert by_id[apple.id] == apple
+    assert await instruments_by_id(api, []) == {}
+
+
+async def test_search(api: AsyncConnection) -> None:
+    assert {text: await found(api, text) for text in MATCHES} == MATCHES
+
+
+async def test_no_text_finds_everything(api: AsyncConnection) -> None:
+    for nothing in ("", "  ", "\0"):
+        assert await found(api, nothing) == sorted(NAMES)
+
+
+async def test_pages_follow_each_other(api: AsyncConnection) -> None:
+    for text in ("", "a", "inc", "t"):
+        whole = await search(api, text, None, 100)
+        pages, after = [], None
+        while page := await search(api, text, after, 2):
+            assert len(page) <= 2
+            pages += page
+            after = page[-1].key
+        assert pages == whole
+        assert [one.key for one in whole] == sorted({one.key for one in whole})
+
+
+async def test_a_place_outlives_its_instrument(api: AsyncConnection) -> None:
+    rest = await search(api, "a", SearchKey(1, "AAA"), 100)
+    assert [one.instrument.symbol for one in rest] == ["AAPL", "AMZN", "T"]
+
+
+async def test_no_text_is_an_error_or_a_query_of_its_own(api: AsyncConnection) -> None:
+    for text in TRICKS:
+        assert "KO" not in await found(api, text), text
+
+
+async def test_any_text_can_be_searched_for(api: AsyncConnection) -> None:
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=64))
+    def check(text: str) -> None:
+        asyncio.run_coroutine_threadsafe(found(api, text), loop).result(10)
+
+    await asyncio.to_thread(check)
+
+
+async def test_a_long_text_is_refused(api: AsyncConnection) -> None:
+    assert await found(api, "a" * 64) == []
+    with pytest.raises(Refusal) as refused:
+        await search(api, "a" * 65, None, 10)
+    assert refused.value.code is MarketRefusal.SEARCH_TEXT_TOO_LONG
+    assert refused.value.path == ("text",)
+
+
+async def test_bars_stop_at_the_present(api: AsyncConnection) -> None:
+    async def times(until: datetime) -> list[datetime]:
+        page = await bars(api, 2, BarInterval.ONE_DAY, until, limit=100, newest_first=False)
+        return [one.time for one in page]
+
+    assert await times(CLOSES[4] - timedelta(microseconds=1)) == CLOSES[:4]
+    assert await times(CLOSES[4]) == CLOSES[:5]
+    assert await times(FIRST_CLOSE - timedelta(days=1)) == []
+    later = await bars(api, 2, BarInterval.ONE_DAY, CLOSES[4], after=CLOSES[4], before=CLOSES[7], limit=100)
+    assert later == []
+
+
+async def test_bars_page_both_ways(api: AsyncConnection) -> None:
+    until = CLOSES[6]
+    newest = await bars(api, 2, BarInterval.ONE_DAY, until, limit=3)
+    assert [one.time for one in newest] == [CLOSES[6], CLOSES[5], CLOSES[4]]
+    older = await bars(api, 2, BarInterval.ONE_DAY, until, before=newest[-1].time, limit=100)
+    assert [one.time for one in older] == CLOSES[3::-1]
+    oldest = await bars(api, 2, BarInterval.ONE_DAY, until, after=CLOSES[1], limit=2, newest_first=False)
+    assert [one.time for one in oldest] == CLOSES[2:4]
+    assert newest[0] == Bar(
+        instrument_id=2,
+        interval=BarInterval.ONE_DAY,
+        time=CLOSES[6],
+        open=None,
+        high=None,
+        low=None,
+        close=Decimal(3),
+        volume=None,
+        source=BarSource.HISTORICAL,
+    )
+
+
+async def test_the_api_may_only_read(api: AsyncConnection) -> None:
+    for table in (instrument, bar, market_clock):
+        await api.execute(table.select())
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await api.execute(table.delete())
+        await api.rollback()
