@@ -136,7 +136,11 @@ class World:
 
     async def everything(self) -> list[Sequence[object]]:
         """All rows of all tables that a request could change: to show that a refusal changed nothing."""
-        return [tuple(row) for table in _TABLES for row in await self.pool.fetch(f"SELECT '{table}', * FROM {table} ORDER BY 2, 3")]
+        return [
+            tuple(row)
+            for table in _TABLES
+            for row in await self.pool.fetch(f"SELECT '{table}', * FROM {table} ORDER BY 2, 3")
+        ]
 
 
 _TABLES = (

@@ -1,10 +1,11 @@
 """Cash movements asked for, and why they are declined."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from app.kernel.errors import Refusal
-from app.kernel.money import CENT, UNIT, to_text
+from app.kernel.money import CENT, SCALE, UNIT, to_text, to_units
 from app.ledger.types import RefusalReason, Refused
 
 
@@ -15,7 +16,6 @@ class CashError(StrEnum):
     AMOUNT_NOT_POSITIVE = "AMOUNT_NOT_POSITIVE"
     AMOUNT_NOT_WHOLE_CENTS = "AMOUNT_NOT_WHOLE_CENTS"
     AMOUNT_TOO_LARGE = "AMOUNT_TOO_LARGE"
-    CURRENCY_UNSUPPORTED = "CURRENCY_UNSUPPORTED"
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
 
@@ -33,6 +33,16 @@ class CashMovement:
     actor: str
 
 
+def units_of(amount: Decimal) -> int:
+    """Dollars as units. Raises a ``Refusal`` for an amount that is not finite, too large or has a ninth decimal."""
+    if not amount.is_finite() or abs(amount) > Decimal(MAX_MOVEMENT).scaleb(-SCALE):
+        raise _too_large(f"{amount:.2E}")
+    try:
+        return to_units(amount)
+    except ValueError:
+        raise _part_of_a_cent(f"{amount:f}") from None
+
+
 def check_amount(amount: int) -> None:
     """Raises a ``Refusal`` unless the amount is positive, in whole cents and within the rail's limit."""
     if amount <= 0:
@@ -42,17 +52,19 @@ def check_amount(amount: int) -> None:
             "amount",
         )
     if amount % CENT:
-        raise Refusal(
-            CashError.AMOUNT_NOT_WHOLE_CENTS,
-            f"Dollars move in whole cents; {to_text(amount)} has a part of one.",
-            "amount",
-        )
+        raise _part_of_a_cent(to_text(amount))
     if amount > MAX_MOVEMENT:
-        raise Refusal(
-            CashError.AMOUNT_TOO_LARGE,
-            f"One movement may be {to_text(MAX_MOVEMENT)} at most, got {to_text(amount)}.",
-            "amount",
-        )
+        raise _too_large(to_text(amount))
+
+
+def _part_of_a_cent(amount: str) -> Refusal:
+    message = f"Dollars move in whole cents; {amount} has a part of one."
+    return Refusal(CashError.AMOUNT_NOT_WHOLE_CENTS, message, "amount")
+
+
+def _too_large(amount: str) -> Refusal:
+    message = f"One movement may be {to_text(MAX_MOVEMENT)} at most, got {amount}; split it."
+    return Refusal(CashError.AMOUNT_TOO_LARGE, message, "amount")
 
 
 def declined(command: CashMovement, verdict: Refused) -> Refusal:

@@ -109,7 +109,7 @@ def _open_cluster(home: Path, runner: Runner, *, durable: bool) -> Cluster:
     files = files_folder(home, runner)
     for leftover in files.glob("pg-*"):
         Cluster(leftover, runner, log).stop()
-        shutil.rmtree(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)  # a killed process's initdb may still be writing there
     cluster = Cluster(files / f"pg-{secrets.token_hex(6)}", runner, log)
     cluster.create(durable=durable)
     draft = pointer.with_suffix(".draft")

@@ -85,16 +85,19 @@ class Cluster:
         """Return once the server accepts connections, having started it unless it runs already."""
         deadline = time.monotonic() + _START_SECONDS
         attempts = 0
-        pid = self.server()
+        pid = None
         while not self.answers():
             if pid is None or not self._is_server(pid):
+                pid = self.server()
+            if pid is None:
                 # The processes of a killed server may take a moment to leave, and keep a new one out.
                 if attempts == _ATTEMPTS:
                     raise self._error("does not start")
                 time.sleep(attempts / 5)
                 attempts += 1
-                self._forget_last_server()
                 self._make_sockets()
+                self._disown(self._pid_file)
+                self._disown(Path(_socket_in(self.sockets) + ".lock"))
                 pid = self._spawn(durable=durable)
             if time.monotonic() > deadline:
                 raise self._error(f"(pid {pid}) does not answer after {_START_SECONDS:.0f} s")
@@ -172,38 +175,52 @@ class Cluster:
         _, line = self.runner.run("ps", "-o", "state=,command=", "-p", str(pid))
         return str(self.data) in line and not line.startswith("Z")
 
-    def _forget_last_server(self) -> None:
-        """Make the pid file of a server that is gone name a process that is certainly gone.
+    def _disown(self, lock_file: Path) -> None:
+        """Make a lock file that a crash left behind name a process that is gone, not some other program.
 
-        PostgreSQL itself refuses to start while the number belongs to any program of the same user. The file
-        stays, because its other lines let PostgreSQL notice surviving processes of the old server.
+        PostgreSQL refuses to start while the number belongs to any living program of its user. The file stays,
+        because its other lines let PostgreSQL notice surviving processes of the old server. A server that is
+        just coming up, started by a process that was killed since, names itself and is let be.
         """
-        try:
-            _, newline, rest = self._pid_file.read_text().partition("\n")
-        except FileNotFoundError:
+        for _ in range(2):
+            try:
+                first, newline, rest = lock_file.read_text().partition("\n")
+            except FileNotFoundError:
+                return
+            if newline:
+                break
+            time.sleep(0.2)  # a starting server may be about to write it
+        else:
+            lock_file.unlink(missing_ok=True)
             return
-        if newline:
+        if not (first.isdecimal() and (self._is_server(int(first)) or not _exists(int(first)))):
             with subprocess.Popen(["true"]) as gone:
                 gone.wait()
-            self._pid_file.write_text(f"{gone.pid}\n{rest}")
-        else:
-            self._pid_file.unlink()
+            lock_file.write_text(f"{gone.pid}\n{rest}")
 
     def _make_sockets(self) -> None:
-        """Make the private socket folder, and clear away what the last server left in it."""
+        """Make the private socket folder unless it exists."""
         folder = self.sockets
         if not folder.exists():
             self.runner.make_folder(folder)
         state = folder.lstat()
         if state.st_uid != self.runner.uid or state.st_mode & 0o777 != 0o700 or folder.is_symlink():
             raise EmbeddedServerError(f"{folder} is not the server's private folder: remove it")
-        for suffix in ("", ".lock"):
-            Path(_socket_in(folder) + suffix).unlink(missing_ok=True)
 
     def _error(self, what: str) -> EmbeddedServerError:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         end = "\n".join(lines[-20:])
         return EmbeddedServerError(f"PostgreSQL in {self.data} {what}. The end of {self.log}:\n{end}")
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _socket_in(folder: Path) -> str:

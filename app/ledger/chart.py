@@ -48,10 +48,19 @@ class Kind(IntEnum):
     CORPORATE_ACTION = 21
     MARKET_ORDER = 22
 
+    @property
+    def book_kind(self) -> BookKind:
+        """Whose book an account of this kind stands in."""
+        if self <= Kind.RECEIVABLE:
+            return BookKind.CUSTOMER
+        if self <= Kind.ROUNDING:
+            return BookKind.HOUSE
+        return BookKind.MARKET_ORDER if self is Kind.MARKET_ORDER else BookKind.OUTSIDE
+
 
 #: Kinds that only facts may push below zero; a request never can.
 MAY_BE_NEGATIVE: Final = frozenset(
-    {Kind.RECEIVABLE, Kind.CASH, Kind.PROMO, Kind.ROUNDING} | set(Kind(k) for k in range(15, 23))
+    kind for kind in Kind if kind >= Kind.ACH or kind in (Kind.RECEIVABLE, Kind.CASH, Kind.PROMO, Kind.ROUNDING)
 )
 
 

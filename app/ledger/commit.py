@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -16,7 +17,7 @@ import structlog
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
-from app.ledger.idempotency import IdempotencyKey, answer_once
+from app.ledger.idempotency import IdempotencyKey, answer_once, stored_answer
 from app.ledger.post import post, post_facts
 from app.ledger.types import Entry, Journal, Posted, Refused
 
@@ -96,6 +97,11 @@ class GroupCommit:
             raise Overloaded(f"{self._queue.maxsize} commands are waiting already; try again in a moment") from None
         # Shielded by design: a caller that goes away doesn't take its command back.
         return await asyncio.shield(waiting.answer)
+
+    async def answered(self, key: IdempotencyKey) -> UUID | None:
+        """The answer that is stored for the key, if there is one; raises a ``Refusal`` if it was for other input."""
+        async with self._pool.acquire() as connection:
+            return await stored_answer(connection, self.journal.id, key)
 
     async def run(self) -> None:
         """Commit batches until cancelled; what was already taken from the queue is finished first."""

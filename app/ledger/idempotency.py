@@ -14,6 +14,7 @@ from uuid import UUID
 
 import orjson
 
+from app.infra.database import EngineConnection
 from app.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class IdempotencyKey:
     key: UUID
     request_hash: bytes
 
+    @property
+    def id(self) -> tuple[str, UUID]:
+        return self.caller, self.key
+
 
 def idempotency_key(caller: str, key: UUID, operation: str, request: dict[str, Any]) -> IdempotencyKey:
     """The key for ``operation`` with the caller's own input (not with what we add to it, such as a price)."""
@@ -45,56 +50,56 @@ async def answer_once(
     batch: Batch, use_case: UseCase[Any, Any], asked: Sequence[tuple[Any, IdempotencyKey | None]]
 ) -> list[Any]:
     """Answer known keys from the store and the rest through the use case, whose answers to keys are stored."""
-    stored = await _stored(batch, [key for _, key in asked if key])
-    first: dict[tuple[str, UUID], int] = {}
+    known = await _stored(batch.connection, batch.journal.id, [key for _, key in asked if key])
     fresh: list[int] = []
+    seen = set(known)
     for index, (_, key) in enumerate(asked):
-        if key is None or ((key.caller, key.key) not in stored and (key.caller, key.key) not in first):
+        if key is None or key.id not in seen:
             fresh.append(index)
             if key:
-                first[key.caller, key.key] = index
-    answers: list[Any] = [None] * len(asked)
+                seen.add(key.id)
+    answers: dict[int, Any] = {}
     if fresh:
-        for index, answer in zip(fresh, await use_case(batch, [asked[i][0] for i in fresh]), strict=True):
-            answers[index] = answer
-    kept = [(key, answers[i]) for i in fresh if (key := asked[i][1]) and not isinstance(answers[i], Refusal)]
-    await _store(batch, kept)
-    for index, (_, key) in enumerate(asked):
-        if key and first.get((key.caller, key.key)) != index:
-            answers[index] = _repeat(key, stored, asked, first, answers)
-    return answers
+        answers = dict(zip(fresh, await use_case(batch, [asked[index][0] for index in fresh]), strict=True))
+    made = [(key, answers[index]) for index in fresh if (key := asked[index][1])]
+    await _store(batch, [(key, answer) for key, answer in made if not isinstance(answer, Refusal)])
+    known |= {key.id: (key.request_hash, answer) for key, answer in made}
+    return [
+        answers[index] if index in answers or key is None else _repeat(key, *known[key.id])
+        for index, (_, key) in enumerate(asked)
+    ]
 
 
-def _repeat(
-    key: IdempotencyKey,
-    stored: dict[tuple[str, UUID], tuple[bytes, UUID]],
-    asked: Sequence[tuple[Any, IdempotencyKey | None]],
-    first: dict[tuple[str, UUID], int],
-    answers: list[Any],
-) -> Any:
-    if (known := stored.get((key.caller, key.key))) is not None:
-        request_hash, answer = known
-    else:
-        index = first[key.caller, key.key]
-        original = asked[index][1]
-        assert original is not None
-        request_hash, answer = original.request_hash, answers[index]
-    if request_hash != key.request_hash:
-        return Refusal(
-            IdempotencyError.IDEMPOTENCY_KEY_REUSED,
-            f"The key {key.key} was used before with other input; send a new key for a new request.",
-            "idempotencyKey",
-        )
-    return answer
+async def stored_answer(connection: EngineConnection, journal_id: int, key: IdempotencyKey) -> UUID | None:
+    """The answer given to this key before, or None. Raises a ``Refusal`` if it was for other input."""
+    known = await _stored(connection, journal_id, [key])
+    if key.id not in known:
+        return None
+    answer = _repeat(key, *known[key.id])
+    if isinstance(answer, Refusal):
+        raise answer
+    return UUID(str(answer))
 
 
-async def _stored(batch: Batch, keys: Sequence[IdempotencyKey]) -> dict[tuple[str, UUID], tuple[bytes, UUID]]:
+def _repeat(key: IdempotencyKey, request_hash: bytes, answer: Any) -> Any:
+    if request_hash == key.request_hash:
+        return answer
+    return Refusal(
+        IdempotencyError.IDEMPOTENCY_KEY_REUSED,
+        f"The key {key.key} was used before with other input; send a new key for a new request.",
+        "idempotencyKey",
+    )
+
+
+async def _stored(
+    connection: EngineConnection, journal_id: int, keys: Sequence[IdempotencyKey]
+) -> dict[tuple[str, UUID], tuple[bytes, Any]]:
     if not keys:
         return {}
-    rows = await batch.connection.fetch(
+    rows = await connection.fetch(
         "SELECT i.caller, i.key, i.request_hash, i.answer FROM ledger.idempotency i"
         " JOIN unnest($2::text[], $3::uuid[]) AS u(caller, key) USING (caller, key) WHERE i.journal_id = $1",
-        batch.journal.id,
+        journal_id,
         [key.caller for key in keys],
         [key.key for key in keys],
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.kernel.events import Event, EventType
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import USD, Kind
-from app.ledger.tables import account, event, transfer
+from app.ledger.tables import account, event, journal_head, transfer
 from app.ledger.types import Cash, Position, Transfer
 
 _CASH_KINDS = {
@@ -82,10 +83,25 @@ async def log_after(connection: AsyncConnection, journal_id: int, position: int,
     return await _events(connection, query.order_by(event.c.position).limit(limit))
 
 
+async def head_position(connection: AsyncConnection, journal_id: int) -> int:
+    """The position of the journal's newest event."""
+    position: int | None = await connection.scalar(
+        select(journal_head.c.position).where(journal_head.c.journal_id == journal_id)
+    )
+    return position or 0
+
+
 async def events_at(connection: AsyncConnection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Event]:
     """Events by journal and position."""
     query = select(event).where(tuple_(event.c.journal_id, event.c.position).in_(keys))
     return {(each.journal_id, each.position): each for each in await _events(connection, query)}
+
+
+async def event_of(connection: AsyncConnection, book: int, correlation: UUID) -> Event | None:
+    """The newest event of a book with that correlation id."""
+    query = select(event).where(event.c.book_id == book, event.c.correlation == correlation)
+    found = await _events(connection, query.order_by(event.c.sequence.desc()).limit(1))
+    return found[0] if found else None
 
 
 async def transfers_at(

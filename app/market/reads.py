@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, ColumnElement, Integer, Row, Text, any_, case, fun
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.kernel.errors import Refusal
+from app.kernel.paging import Page, PageOf, page_from
 from app.market.calendar import FIRST_DAY
 from app.market.errors import MarketRefusal
 from app.market.tables import bar, instrument
@@ -28,6 +29,15 @@ class SearchKey:
 
     rank: int
     symbol: str
+
+    def __str__(self) -> str:
+        return f"{self.rank}.{self.symbol}"
+
+    @classmethod
+    def read(cls, text: str) -> "SearchKey":
+        """The key that was printed so. Raises ``ValueError`` for any other text."""
+        rank, _, symbol = text.partition(".")
+        return cls(int(rank), symbol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,8 @@ async def instruments_by_symbol(connection: AsyncConnection, symbols: Sequence[s
     return {row.symbol: _instrument(row) for row in rows}
 
 
-async def search(connection: AsyncConnection, text: str, after: SearchKey | None, limit: int) -> list[Found]:
-    """At most ``limit`` instruments that match ``text``, best first, from just after ``after``.
+async def search(connection: AsyncConnection, text: str, asked: PageOf[SearchKey]) -> Page[Found]:
+    """Instruments that match ``text``, best first.
 
     The exact symbol comes first, then symbols that begin with the text, then names in which each word of the
     text begins a word; each group by symbol. No text at all finds everything. Refuses a text of more than 64
@@ -65,13 +75,17 @@ async def search(connection: AsyncConnection, text: str, after: SearchKey | None
     symbol = text.replace("\0", "").strip().upper()  # PostgreSQL knows no NUL
     prefix = instrument.c.symbol.startswith(symbol, autoescape=True)
     rank = case((instrument.c.symbol == symbol, 0), (prefix, 1), else_=2)
-    statement = select(*_INSTRUMENT, rank.label("rank")).order_by("rank", instrument.c.symbol).limit(limit)
+    key = tuple_(rank, instrument.c.symbol)
+    order = [rank.desc(), instrument.c.symbol.desc()] if asked.backward else [rank, instrument.c.symbol]
+    statement = select(*_INSTRUMENT, rank.label("rank")).order_by(*order).limit(asked.limit + 1)
     if symbol:
         statement = statement.where(prefix | _name_matches(text))
-    if after is not None:
-        statement = statement.where(tuple_(rank, instrument.c.symbol) > tuple_(after.rank, after.symbol))
+    if asked.after is not None:
+        statement = statement.where(key > tuple_(asked.after.rank, asked.after.symbol))
+    if asked.before is not None:
+        statement = statement.where(key < tuple_(asked.before.rank, asked.before.symbol))
     rows = await connection.execute(statement)
-    return [Found(SearchKey(row.rank, row.symbol), _instrument(row)) for row in rows]
+    return page_from([Found(SearchKey(row.rank, row.symbol), _instrument(row)) for row in rows], asked)
 
 
 def _name_matches(text: str) -> ColumnElement[bool]:
@@ -82,31 +96,20 @@ def _name_matches(text: str) -> ColumnElement[bool]:
 
 
 async def bars(
-    connection: AsyncConnection,
-    instrument_id: int,
-    interval: BarInterval,
-    until: datetime,
-    *,
-    after: datetime | None = None,
-    before: datetime | None = None,
-    limit: int,
-    newest_first: bool = True,
-) -> list[Bar]:
-    """At most ``limit`` bars that ended by ``until`` (the market clock's now: the future must not leak).
-
-    ``after`` and ``before`` are the times of bars that the page lies between, both exclusive.
-    """
+    connection: AsyncConnection, instrument_id: int, interval: BarInterval, until: datetime, asked: PageOf[datetime]
+) -> Page[Bar]:
+    """Bars that ended by ``until`` (the market clock's now: the future must not leak), newest first, keyed by time."""
     statement = select(bar).where(
         bar.c.instrument_id == instrument_id,
         bar.c.interval == interval.value,
-        bar.c.time > (after or _EARLIEST),
+        bar.c.time > (asked.before or _EARLIEST),
         bar.c.time <= until,
     )
-    if before is not None:
-        statement = statement.where(bar.c.time < before)
-    order = bar.c.time.desc() if newest_first else bar.c.time.asc()
-    rows = await connection.execute(statement.order_by(order).limit(limit))
-    return [_bar(row) for row in rows]
+    if asked.after is not None:
+        statement = statement.where(bar.c.time < asked.after)
+    statement = statement.order_by(bar.c.time.asc() if asked.backward else bar.c.time.desc())
+    rows = await connection.execute(statement.limit(asked.limit + 1))
+    return page_from([_bar(row) for row in rows], asked)
 
 
 def _instrument(row: Row[*tuple[Any, ...]]) -> Instrument:

@@ -37,6 +37,17 @@ async def market_orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) 
     return {found.id: found for found in map(market_order_from, rows)}
 
 
+async def market_orders(connection: AsyncConnection, journal_id: int, asked: PageOf[UUID]) -> Page[MarketOrder]:
+    """A journal's market orders, newest first, keyed by id."""
+    query = select(market_order).where(market_order.c.journal_id == journal_id).limit(asked.limit + 1)
+    if asked.after is not None:
+        query = query.where(market_order.c.id < asked.after)
+    if asked.before is not None:
+        query = query.where(market_order.c.id > asked.before)
+    query = query.order_by(market_order.c.id.asc() if asked.backward else market_order.c.id.desc())
+    return page_from([market_order_from(row) for row in await connection.execute(query)], asked)
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One execution as the venue reported it. Units of 1e-8."""
@@ -88,7 +99,6 @@ async def allocations_of(connection: AsyncConnection, market_orders: Sequence[UU
 
 async def cost_by_position(connection: AsyncConnection, books: Sequence[int]) -> dict[tuple[int, int], int]:
     """What the open lots of each book and instrument cost."""
-
 
     rows = await connection.execute(
         select(lot.c.book_id, lot.c.instrument_id, func.sum(lot.c.remaining_cost, type_=lot.c.remaining_cost.type))

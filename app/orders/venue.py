@@ -46,7 +46,6 @@ class Venue(Protocol):
     """Takes orders and reports on them. Reports may come late, twice and after a restart."""
 
     name: str
-    whole_shares: bool
     extended_hours: bool
 
     async def submit(self, order: VenueOrder) -> None:

@@ -160,9 +160,7 @@ def test_one_process_may_use_a_home_twice(home: Path) -> None:
     assert cluster(home).server() is None
 
 
-def test_a_killed_user_leaves_a_server_to_use_and_does_not_count(
-    home: Path, start: Callable[[], User]
-) -> None:
+def test_a_killed_user_leaves_a_server_to_use_and_does_not_count(home: Path, start: Callable[[], User]) -> None:
     user = start()
     dsn = user.read()
     ask(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -200,6 +198,17 @@ def test_both_killed_at_once_recover_as_well(home: Path, start: Callable[[], Use
         assert ask(server.dsn, "SELECT answer FROM kept") == 42
 
 
+def test_a_server_that_a_killed_process_had_just_begun_to_start_is_used(home: Path) -> None:
+    with embedded.run(home) as server:
+        ask(server.dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
+    for _ in range(5):
+        begun = cluster(home)._spawn(durable=True)
+        with embedded.run(home) as server:
+            assert ask(server.dsn, "SELECT answer FROM kept") == 42
+        assert cluster(home).server() is None
+        wait_until(lambda pid=begun: not cluster(home)._is_server(pid))  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("content", ["{pid}\n{rest}", "{pid}", "", "no number\n{rest}"])
 def test_a_stale_pid_file_is_not_mistaken_for_a_server(home: Path, content: str) -> None:
     with embedded.run(home) as server:
@@ -234,9 +243,7 @@ def test_ctrl_c_reaches_the_user_and_not_the_server(home: Path, start: Callable[
     assert cluster(home).server() is None
 
 
-def test_a_deleted_home_begins_anew_though_its_server_still_runs(
-    home: Path, start: Callable[[], User]
-) -> None:
+def test_a_deleted_home_begins_anew_though_its_server_still_runs(home: Path, start: Callable[[], User]) -> None:
     user = start()
     ask(user.read(), "CREATE TABLE kept AS SELECT 42 AS answer")
     orphan = pid_of(home)

@@ -3,12 +3,14 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.kernel.money import CENT, UNIT
+from app.market import noise
 from app.market.bridge import FINE_TICK, LEVELS, BridgedQuotes, Closes, around, tick, volatility
 from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
@@ -44,9 +46,7 @@ def quote(source: QuoteSource, symbol: str, number: int, part: float) -> Quote:
 
 
 @given(symbols, series, seeds, st.data())
-def test_a_session_goes_from_close_to_close(
-    symbol: str, closes: list[int], seed: int, data: st.DataObject
-) -> None:
+def test_a_session_goes_from_close_to_close(symbol: str, closes: list[int], seed: int, data: st.DataObject) -> None:
     source = market(symbol, closes, seed)
     number = data.draw(st.integers(1, len(closes) - 1))
     at_open, at_close = quote(source, symbol, number, 0), quote(source, symbol, number, 1)
@@ -55,9 +55,7 @@ def test_a_session_goes_from_close_to_close(
 
 
 @given(symbols, series, seeds, parts, st.data())
-def test_a_quote_is_well_formed(
-    symbol: str, closes: list[int], seed: int, part: float, data: st.DataObject
-) -> None:
+def test_a_quote_is_well_formed(symbol: str, closes: list[int], seed: int, part: float, data: st.DataObject) -> None:
     number = data.draw(st.integers(1, len(closes) - 1))
     found = quote(market(symbol, closes, seed), symbol, number, part)
     step = tick(found.last)
@@ -91,11 +89,24 @@ def test_later_closes_do_not_shine_through(
     )
 
 
+def test_no_two_sessions_and_no_two_instruments_walk_alike() -> None:
+    closes = {BY_SYMBOL[symbol].id: [100 * UNIT] * 3 for symbol in ("AAPL", "MSFT")}
+    days = calendar_of(XNYS).dates[-3:]
+    known = {number: Closes.of(zip(days, series, strict=True)) for number, series in closes.items()}
+    quotes = BridgedQuotes(INSTRUMENTS, known, seed=7)
+    walks = []
+    for number in known:
+        for day in days[1:]:
+            opened, _ = calendar_of(XNYS).session_bounds(day)
+            path = [quotes.quote(number, opened + timedelta(minutes=minute)) for minute in range(0, 390, 10)]
+            walks.append(tuple(one.last for one in path if one))
+    assert len(set(walks)) == 4
+
+
 def test_it_moves_within_the_session_and_differs_by_seed() -> None:
     closes = [100 * UNIT, 101 * UNIT, 100 * UNIT]
     paths = [
-        [quote(market("AAPL", closes, seed), "AAPL", 2, part / 100).last for part in range(101)]
-        for seed in (1, 2)
+        [quote(market("AAPL", closes, seed), "AAPL", 2, part / 100).last for part in range(101)] for seed in (1, 2)
     ]
     assert all(len(set(path)) > 30 for path in paths)
     assert paths[0] != paths[1]
@@ -103,14 +114,15 @@ def test_it_moves_within_the_session_and_differs_by_seed() -> None:
 
 
 def test_the_path_is_as_volatile_as_the_days_before() -> None:
-    closes = [100 * UNIT, 102 * UNIT] * 15  # 2 % a day
+    quiet = [100 * UNIT, 102 * UNIT] * 15  # 2 % a day; then a jump, of which nothing may be known before
+    closes, drift = [*quiet, 150 * UNIT], math.log(150 / 102) / 64
     sums = []
     for seed in range(40):
         source = market("AAPL", closes, seed)
-        path = [quote(source, "AAPL", 29, part / 64).last for part in range(65)]
-        sums.append(sum(math.log(after / before) ** 2 for before, after in pairwise(path)))
-    realised = math.sqrt(sum(sums) / len(sums))
-    assert realised == pytest.approx(volatility(closes[:29]), rel=0.1)
+        path = [quote(source, "AAPL", 30, part / 64).last for part in range(65)]
+        sums.append(sum((math.log(after / before) - drift) ** 2 for before, after in pairwise(path)))
+    assert volatility(quiet) == pytest.approx(math.log(1.02))
+    assert math.sqrt(sum(sums) / len(sums)) == pytest.approx(volatility(quiet), rel=0.1)
 
 
 def test_neighbouring_moments_are_neighbouring_prices() -> None:
@@ -168,6 +180,10 @@ def test_bad_closes_are_refused(closes: list[tuple[date, int]], complaint: str) 
 def test_prices_below_a_dollar_move_in_hundredths_of_a_cent() -> None:
     assert (tick(UNIT), tick(UNIT - 1)) == (CENT, FINE_TICK)
     assert around(2 * FINE_TICK, 0.0003) == (FINE_TICK, 3 * FINE_TICK)
+    cheap = [2 * FINE_TICK, 3 * FINE_TICK] * 10 + [2 * FINE_TICK] * 2
+    paths = [quote(market("AAPL", cheap, seed), "AAPL", 21, part / 64) for seed in range(30) for part in range(65)]
+    assert {one.last for one in paths} == {2 * FINE_TICK, 3 * FINE_TICK}
+    assert {one.bid for one in paths} == {FINE_TICK, 2 * FINE_TICK}
 
 
 @given(st.lists(st.one_of(st.integers(), st.text()), max_size=5))
@@ -176,6 +192,12 @@ def test_noise_depends_on_its_key_alone(key: list[int | str]) -> None:
     assert 0 < uniform(*key) < 1
     assert math.isfinite(normal(*key))
     assert normal(*key) == normal.__wrapped__(*key)
+
+
+@pytest.mark.parametrize(("byte", "sign"), [(b"\x00", -1), (b"\xff", 1)])
+def test_noise_has_no_infinite_draw(byte: bytes, sign: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "blake2b", lambda *_, **__: SimpleNamespace(digest=lambda: byte * 8))
+    assert 8 < sign * normal.__wrapped__("key") < 9
 
 
 def test_noise_is_standard_normal() -> None:

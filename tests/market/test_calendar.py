@@ -73,9 +73,7 @@ def test_lookups_agree(exchange: str, at: datetime) -> None:
     following = calendar.next_open(at)
     assert at < following
     assert calendar.is_open(following)
-    assert not calendar.is_open(at) or calendar.session_of(following) == calendar.add_sessions(
-        opened.date(), 1
-    )
+    assert not calendar.is_open(at) or calendar.session_of(following) == calendar.add_sessions(opened.date(), 1)
 
 
 @given(exchanges, moments, st.integers(-3, 3))

@@ -57,6 +57,7 @@ def test_the_wall_clock_set_back_does_not_set_the_market_back() -> None:
     clock = MarketClock(Anchor(START, WALL, 60), wall)
     reached = clock.now()
     wall.time = WALL - timedelta(hours=1)
+    assert clock.anchor.at(wall.time) == START
     assert clock.now() == reached
     wall.time = WALL + SECOND
     assert clock.now() == reached + 60 * SECOND

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -42,6 +43,11 @@ def test_crypto_has_a_plausible_close_for_every_day() -> None:
     )
     assert all(close.price > 1 and close.price.as_tuple().exponent == -2 for close in closes)
     assert closes == list(simulated_closes())
+    ups = {
+        symbol: tuple(after > before for before, after in pairwise(one.price for one in closes if one.symbol == symbol))
+        for symbol in crypto
+    }
+    assert len(set(ups.values())) == len(crypto)
 
 
 def test_without_the_package_it_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,13 +64,9 @@ def test_ids_are_final() -> None:
 async def test_loading_fills_an_empty_database_once(engine: EngineConnection) -> None:
     assert await load(engine) == Loaded(instruments=24, bars=192_102)
     assert await load(engine) == Loaded(instruments=0, bars=0)
-    assets = {
-        (row["id"], row["code"]) for row in await engine.fetch("SELECT * FROM ledger.asset WHERE id > 1")
-    }
+    assets = {(row["id"], row["code"]) for row in await engine.fetch("SELECT * FROM ledger.asset WHERE id > 1")}
     assert assets == {(number, symbol) for symbol, number in IDS.items()}
-    sources = await engine.fetch(
-        "SELECT kind, source FROM bar JOIN instrument ON id = instrument_id GROUP BY 1, 2"
-    )
+    sources = await engine.fetch("SELECT kind, source FROM bar JOIN instrument ON id = instrument_id GROUP BY 1, 2")
     assert {tuple(row) for row in sources} == {
         ("equity", "historical"),
         ("index", "historical"),
@@ -87,9 +89,7 @@ async def test_loading_fills_an_empty_database_once(engine: EngineConnection) ->
 
 
 @pytest.mark.asyncio
-async def test_a_load_without_history_writes_nothing(
-    engine: EngineConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_load_without_history_writes_nothing(engine: EngineConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "_PACKAGE", "no-such-package")
     with pytest.raises(MissingPriceHistory):
         await load(engine)

@@ -90,8 +90,7 @@ async def api(database_url: str) -> AsyncIterator[AsyncConnection]:
         [(IDS[symbol], symbol, name) for symbol, name in NAMES.items()],
     )
     await writer.executemany(
-        "INSERT INTO bar (instrument_id, interval, time, close, source)"
-        " VALUES ($1, '1d', $2, $3, 'historical')",
+        "INSERT INTO bar (instrument_id, interval, time, close, source) VALUES ($1, '1d', $2, $3, 'historical')",
         [(number, time, Decimal(number) + 1) for number in (2, 3) for time in CLOSES],
     )
     await writer.close()

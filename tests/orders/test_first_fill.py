@@ -19,7 +19,7 @@ async def test_a_ten_dollar_order_becomes_a_fill(database_url: str) -> None:
         order = await world.order(first)
         assert (order.status, order.filled_amount, order.filled_quantity) == (OrderStatus.FILLED, 10 * UNIT, 9999000)
         other = await world.order(second)
-        assert (other.status, other.filled_quantity, other.filled_amount) == (OrderStatus.FILLED, UNIT // 2, 5001000000)
+        assert (other.status, other.filled_quantity, other.filled_amount) == (OrderStatus.FILLED, UNIT // 2, 50 * UNIT)
         assert other.market_order_id == order.market_order_id
         cash = await world.cash(ann)
         assert (cash.settled, cash.held) == (90 * UNIT, 0)

@@ -1,0 +1,71 @@
+"""What every resolver can reach while it answers one operation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.infra.database import reading
+from app.infra.hub import Hub
+from app.kernel.clock import Clock
+from app.kernel.principal import Principal
+from app.ledger.writers import Writers
+from app.market.market import Market
+from app.orders.engine import OrderEngine
+from resolvers.loaders import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms of app, wired together. One per process."""
+
+    api: AsyncEngine
+    writers: Writers
+    market: Market
+    orders: OrderEngine
+    hub: Hub
+    clock: Clock
+    sandbox_rail: bool
+    simulated: bool
+
+
+class Context:
+    """One operation, or one subscription, of one caller.
+
+    A query or mutation reads in one transaction, all as of one moment; a subscription reads anew for each event.
+    The loaders live as long as what they have read is true.
+    """
+
+    def __init__(self, services: Services, principal: Principal, *, one_moment: bool = True) -> None:
+        self.services = services
+        self.principal = principal
+        self.loaders = Loaders(self.read)
+        self._one_moment = one_moment
+        self._open = AsyncExitStack()
+        self._connection: AsyncConnection | None = None
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees the caller's tenant; one reader at a time."""
+        if not self._one_moment:
+            async with reading(self.services.api, self.principal.tenant_id) as connection:
+                yield connection
+            return
+        async with self._turn:
+            if self._connection is None:
+                opening = reading(self.services.api, self.principal.tenant_id)
+                self._connection = await self._open.enter_async_context(opening)
+            yield self._connection
+
+    async def renew(self) -> None:
+        """Forget what was read: after a change, and before each event of a subscription."""
+        self.loaders = Loaders(self.read)
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the connection back. The context may be used again."""
+        self._connection = None
+        await self._open.aclose()

@@ -1,0 +1,65 @@
+"""Batched reads of one operation: what several fields want at once is fetched in one statement."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.dataloader import DataLoader
+
+from app.clients.reads import accounts_by_book, accounts_by_id
+from app.clients.types import Account
+from app.kernel.events import Event
+from app.ledger.reads import cash_by_book, events_at, positions_by_book, transfers_at
+from app.ledger.types import Cash, Position, Transfer
+from app.orders.reads import (
+    Allocation,
+    Execution,
+    allocations_of,
+    cost_by_position,
+    executions_of,
+    market_orders_by_id,
+    orders_by_id,
+)
+from app.orders.types import MarketOrder, Order
+
+K = TypeVar("K")
+V = TypeVar("V")
+D = TypeVar("D")
+Read = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+
+
+class Loaders:
+    """One loader per kind of thing. An absent thing loads as None, or as nothing of it: no cash, no positions."""
+
+    def __init__(self, read: Read) -> None:
+        self.account: DataLoader[UUID, Account | None] = _loader(read, accounts_by_id, None)
+        self.account_by_book: DataLoader[int, Account | None] = _loader(read, accounts_by_book, None)
+        self.cash: DataLoader[int, Cash] = _loader(read, cash_by_book, Cash())
+        self.positions: DataLoader[int, list[Position]] = _loader(read, positions_by_book, [])
+        self.costs: DataLoader[int, dict[int, int]] = _loader(read, _costs_by_book, {})
+        self.order: DataLoader[UUID, Order | None] = _loader(read, orders_by_id, None)
+        self.market_order: DataLoader[UUID, MarketOrder | None] = _loader(read, market_orders_by_id, None)
+        self.executions: DataLoader[UUID, list[Execution]] = _loader(read, executions_of, [])
+        self.allocations: DataLoader[UUID, list[Allocation]] = _loader(read, allocations_of, [])
+        self.event: DataLoader[tuple[int, int], Event | None] = _loader(read, events_at, None)
+        self.transfers: DataLoader[tuple[int, int], list[Transfer]] = _loader(read, transfers_at, [])
+
+
+def _loader(
+    read: Read, fetch: Callable[[AsyncConnection, Sequence[K]], Awaitable[Mapping[K, V]]], absent: D
+) -> DataLoader[K, V | D]:
+    async def load(keys: list[K]) -> list[V | D]:
+        async with read() as connection:
+            found = await fetch(connection, keys)
+        return [found.get(key, absent) for key in keys]
+
+    return DataLoader(load_fn=load)
+
+
+async def _costs_by_book(connection: AsyncConnection, books: Sequence[int]) -> dict[int, dict[int, int]]:
+    costs: dict[int, dict[int, int]] = {book: {} for book in books}
+    for (book, instrument), cost in (await cost_by_position(connection, books)).items():
+        costs[book][instrument] = cost
+    return costs

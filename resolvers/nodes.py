@@ -1,0 +1,66 @@
+"""Fetching things by their global ids, whatever they are."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from app.identity.policy import Action, may
+from app.kernel.errors import Refusal
+from app.kernel.paging import MAX_PAGE
+from resolvers import accounts, desk, journal, market, orders
+from resolvers.context import Context
+from resolvers.ids import decode_id
+
+
+class NodesError(StrEnum):
+    """Why nodes can't be fetched."""
+
+    TOO_MANY = "TOO_MANY"
+
+
+async def _account(context: Context, key: str) -> Any:
+    return await accounts.find(context, UUID(key))
+
+
+async def _instrument(context: Context, key: str) -> Any:
+    return market.by_id(context, int(key))
+
+
+async def _entry(context: Context, key: str) -> Any:
+    journal_id, _, position = key.partition(".")
+    return await journal.find(context, int(journal_id), int(position))
+
+
+async def _market_order(context: Context, key: str) -> Any:
+    visible = may(context.principal, Action.VIEW_DESK)
+    return await desk.find_market_order(context, UUID(key)) if visible else None
+
+
+async def _order(context: Context, key: str) -> Any:
+    return await orders.find(context, UUID(key))
+
+
+_FINDERS: dict[str, Callable[[Context, str], Awaitable[Any]]] = {
+    "Account": _account,
+    "Instrument": _instrument,
+    "JournalEntry": _entry,
+    "MarketOrder": _market_order,
+    "Order": _order,
+}
+
+
+async def nodes(context: Context, ids: Sequence[str]) -> list[Any]:
+    """The things with these ids, in order; None for what is not there, or not the caller's to see."""
+    if len(ids) > MAX_PAGE:
+        raise Refusal(NodesError.TOO_MANY, f"Ask for {MAX_PAGE} ids at most, got {len(ids)}.", "ids")
+    return await asyncio.gather(*(_find(context, id_) for id_ in ids))
+
+
+async def _find(context: Context, global_id: str) -> Any:
+    try:
+        type_name, key = decode_id(global_id)
+        return await _FINDERS[type_name](context, key)
+    except (ValueError, KeyError, OverflowError):
+        return None

@@ -1,0 +1,191 @@
+"""Orders: placing, previewing, canceling, following."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from app.identity.policy import Action
+from app.kernel.errors import Refusal
+from app.kernel.events import Event
+from app.kernel.money import multiply, ratio, to_cents
+from app.ledger.idempotency import idempotency_key
+from app.ledger.reads import stream_after
+from app.ledger.types import Cash
+from app.ledger.writers import stream_of_book
+from app.market.calendar import calendar_of
+from app.market.types import Instrument, Quote
+from app.market.windows import window_length
+from app.orders.cancel import CancelOrder, cancel
+from app.orders.place import PlaceOrder, place
+from app.orders.request import (
+    Size,
+    check_instrument,
+    check_worth,
+    dollars_to_hold,
+    reference_price,
+    shares_to_hold,
+    size_of,
+)
+from app.orders.types import Order, Side
+from resolvers.context import Context
+from resolvers.requests import RequestError, account_for, parse_id, parse_key, permitted
+
+#: A subscription looks into the log this often (seconds) even if no bell rings.
+LOOK_AGAIN = 5.0
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order as the API takes it."""
+
+    account_id: str
+    symbol: str
+    side: Side
+    amount: Decimal | None
+    currency: str
+    quantity: Decimal | None
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an order would do, at the quote of this moment. Units of 1e-8."""
+
+    instrument: Instrument
+    side: Side
+    price: int
+    quantity: int
+    amount: int
+    hold: int
+    cash: Cash
+    shares_available: int
+    trades_at: datetime
+    window_milliseconds: int
+    settles_on: date
+
+
+async def find(context: Context, order_id: UUID) -> Order | None:
+    """The order, if the caller may see its account."""
+    order = await context.loaders.order.load(order_id)
+    if order is None:
+        return None
+    account = await context.loaders.account.load(order.account_id)
+    return order if account is not None and permitted(context, Action.VIEW_ACCOUNT, account) else None
+
+
+async def place_order(context: Context, request: OrderRequest, key: str) -> Order:
+    """Check, hold, accept. Raises a ``Refusal``; then nothing has changed."""
+    account = await account_for(context, request.account_id, Action.TRADE)
+    principal = context.principal
+    idempotency = idempotency_key(principal.actor, parse_key(key), "placeOrder", _as_asked(request))
+    writer = await context.services.writers.of(account.tenant_id)
+    try:
+        instrument, quote, size = _checked(context, request)
+    except Refusal:
+        # A repeated request gets its first answer, whatever has become of the market since.
+        order_id = await writer.answered(idempotency)
+        if order_id is None:
+            raise
+    else:
+        price = reference_price(request.side, quote)
+        command = PlaceOrder(account.id, account.book_id, instrument.id, request.side, size, price, principal.actor)
+        order_id = await writer.submit(place, command, idempotency)
+        context.services.orders.notice(account.journal_id, instrument.id, request.side)
+    return await _fresh(context, order_id)
+
+
+async def preview_order(context: Context, request: OrderRequest) -> Preview:
+    """What ``place_order`` would do now. Raises the same refusals, but for what is available."""
+    account = await account_for(context, request.account_id, Action.VIEW_ACCOUNT)
+    instrument, quote, size = _checked(context, request)
+    positions = {each.asset: each for each in await context.loaders.positions.load(account.book_id)}
+    available = positions[instrument.id].available if instrument.id in positions else 0
+    price = reference_price(request.side, quote)
+    market = context.services.market
+    now = market.clock.now()
+    calendar = calendar_of(instrument.exchange)
+    trades_at = now if calendar.is_open(now) else calendar.next_open(now)
+    hold = dollars_to_hold(size, price) if request.side is Side.BUY else shares_to_hold(size, price, available)
+    quantity = ratio(size.amount, price) if size.amount is not None else size.quantity or hold
+    return Preview(
+        instrument=instrument,
+        side=request.side,
+        price=price,
+        quantity=quantity,
+        amount=size.amount if size.amount is not None else to_cents(multiply(quantity, price)),
+        hold=hold,
+        cash=await context.loaders.cash.load(account.book_id),
+        shares_available=available,
+        trades_at=trades_at,
+        window_milliseconds=round(window_length(instrument, now).total_seconds() * 1000),
+        settles_on=market.trade_dates(instrument)[1],
+    )
+
+
+async def cancel_order(context: Context, order_id: str, key: str) -> Order:
+    """Cancel what is not filled. Raises a ``Refusal``."""
+    id_ = parse_id(order_id, "Order", "orderId")
+    order = await find(context, id_)
+    if order is None:
+        raise Refusal(RequestError.NOT_FOUND, f"There is no order {order_id} that you can see.", "orderId")
+    account = await context.loaders.account.load(order.account_id)
+    assert account is not None
+    if not permitted(context, Action.TRADE, account):
+        raise Refusal(RequestError.FORBIDDEN, "You may see this order but not cancel it; ask its owner.", "orderId")
+    principal = context.principal
+    idempotency = idempotency_key(principal.actor, parse_key(key), "cancelOrder", {"order": str(id_)})
+    writer = await context.services.writers.of(account.tenant_id)
+    await writer.submit(cancel, CancelOrder(id_, principal.actor), idempotency)
+    return await _fresh(context, id_)
+
+
+async def order_events(context: Context, account_id: str, after: int) -> AsyncIterator[Event]:
+    """The account's order events past ``after``, then each new one as it is committed.
+
+    The bell is taken before the log is read, so nothing falls between; the stream's sequence is gapless over all of
+    the account's events, of which those about orders are passed on. Who may see is asked again with every look.
+    """
+    account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
+    async with context.services.hub.listen(stream_of_book(account.book_id)) as bell:
+        while True:
+            await context.renew()
+            await account_for(context, account_id, Action.VIEW_ACCOUNT)
+            async with context.read() as connection:
+                events = await stream_after(connection, account.book_id, after, _CHUNK)
+            for event in events:
+                after = event.sequence
+                if event.type.startswith("ORDER_"):
+                    await context.renew()
+                    yield event
+            if len(events) < _CHUNK:
+                await bell.wait(LOOK_AGAIN)
+
+
+def _checked(context: Context, request: OrderRequest) -> tuple[Instrument, Quote, Size]:
+    market = context.services.market
+    found = market.by_symbol(request.symbol)
+    instrument, quote = check_instrument(request.symbol, found, market.quote(found.id) if found else None)
+    size = size_of(request.side, request.amount, request.quantity, request.everything)
+    check_worth(request.side, size, reference_price(request.side, quote))
+    return instrument, quote, size
+
+
+def _as_asked(request: OrderRequest) -> dict[str, object]:
+    return {
+        "account": request.account_id,
+        "symbol": request.symbol.upper(),
+        "side": request.side,
+        "amount": None if request.amount is None else f"{request.amount.normalize():f}",
+        "quantity": None if request.quantity is None else f"{request.quantity.normalize():f}",
+        "all": request.everything,
+    }
+
+
+async def _fresh(context: Context, order_id: UUID) -> Order:
+    await context.renew()
+    order = await context.loaders.order.load(order_id)
+    assert order is not None, "it was committed just now"
+    return order

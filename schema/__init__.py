@@ -1,0 +1,1 @@
+"""The GraphQL schema: one file per domain. It declares; resolvers fetch; app decides."""

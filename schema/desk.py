@@ -1,0 +1,224 @@
+"""The desk: the whole tenant at a glance, for operators."""
+
+import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import strawberry
+
+from app.kernel import events
+from app.ledger import reads as ledger
+from app.orders import types as orders
+from resolvers import desk as resolve
+from resolvers import market as resolve_market
+from resolvers.ids import encode_cursor, encode_id
+from resolvers.paging import asked_page
+from schema.market import Instrument
+from schema.money import Money, dollars
+from schema.orders import Capacity, EventType, Execution, Side, dollars_in, figure
+from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
+from schema.scalars import Decimal
+
+MarketOrderStatus: TypeAlias = orders.MarketOrderStatus
+strawberry.enum(MarketOrderStatus, description="Where a market order stands with its venue.")
+
+
+def _asset(root: strawberry.Parent[ledger.CustodyProof], info: Info) -> Any:
+    return resolve_market.by_id(info.context, root.asset)
+
+
+@strawberry.type(
+    description="Where every share of an instrument is: customers + house + in flight = custodian + street."
+)
+class Custody:
+    instrument: Instrument = strawberry.field(resolver=_asset, description="Of what.")
+    customers: Decimal = strawberry.field(description="What all customers have together.")
+    house: Decimal = strawberry.field(description="The house's inventory: the rest of whole shares.")
+    in_flight: Decimal = strawberry.field(description="On the accounts of market orders that are being dealt.")
+    custodian: Decimal = strawberry.field(description="Settled, at the custodian.")
+    street: Decimal = strawberry.field(description="Dealt but not settled; negative where we have yet to deliver.")
+    difference: Decimal = strawberry.field(description="Zero, or something is wrong.")
+
+
+Made_ = strawberry.Parent[orders.MarketOrder]
+
+
+def _market_order_id(root: Made_) -> strawberry.ID:
+    return strawberry.ID(encode_id("MarketOrder", root.id))
+
+
+def _instrument(root: Made_, info: Info) -> Any:
+    return resolve_market.by_id(info.context, root.instrument_id)
+
+
+def _average_price(root: Made_) -> Any:
+    return dollars(root.average_price)
+
+
+def _filled_amount(root: Made_) -> Any:
+    return dollars(root.filled_amount)
+
+
+async def _executions(root: Made_, info: Info) -> Any:
+    return await info.context.loaders.executions.load(root.id)
+
+
+async def _allocations(root: Made_, info: Info) -> Any:
+    return await info.context.loaders.allocations.load(root.id)
+
+
+def _allocation_order(root: Any) -> strawberry.ID:
+    return strawberry.ID(encode_id("Order", root.order_id))
+
+
+def _allocation_amount(root: Any) -> Any:
+    return dollars(root.filled_amount)
+
+
+@strawberry.type(description="An order's line of the allocation statement, written before the market order was sent.")
+class Allocation:
+    order_id: strawberry.ID = strawberry.field(resolver=_allocation_order, description="Which order.")
+    quantity: Decimal = strawberry.field(description="Its stated share.")
+    filled_quantity: Decimal = strawberry.field(description="What it was given.")
+    filled_amount: Money = strawberry.field(resolver=_allocation_amount, description="For how much.")
+
+
+@strawberry.type(description="Customers' orders of one instrument and side, dealt as one.")
+class MarketOrder(Node):
+    id: strawberry.ID = strawberry.field(resolver=_market_order_id, description="Opaque and stable.")
+    instrument: Instrument = strawberry.field(resolver=_instrument, description="What is dealt.")
+    side: Side = strawberry.field(description="Which way.")
+    status: MarketOrderStatus = strawberry.field(description="Where it stands.")
+    capacity: Capacity = strawberry.field(description="In which role the firm deals.")
+    requested: Decimal = strawberry.field(description="What the customers' orders add up to.")
+    quantity: Decimal = strawberry.field(description="What is dealt with the venue.")
+    supplied: Decimal = strawberry.field(description="What the house gives from its inventory.")
+    filled_quantity: Decimal = strawberry.field(description="What is dealt so far.")
+    filled_amount: Money = strawberry.field(resolver=_filled_amount, description="For how much in all.")
+    average_price: Money | None = strawberry.field(resolver=_average_price, description="For how much each.")
+    settles_on: datetime.date = strawberry.field(description="When it settles.")
+    created_at: datetime.datetime = strawberry.field(description="When the window closed.")
+    ended_at: datetime.datetime | None = strawberry.field(description="When it came to its end.")
+    executions: list[Execution] = strawberry.field(resolver=_executions, description="The deals.")
+    allocations: list[Allocation] = strawberry.field(resolver=_allocations, description="Who takes part.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, _info: Any) -> bool:
+        return isinstance(obj, orders.MarketOrder)
+
+
+Desk_ = strawberry.Parent[resolve.Desk]
+
+
+async def _custody(root: Desk_, info: Info) -> Any:
+    return await resolve.custody(info.context, root)
+
+
+async def _position(root: Desk_, info: Info) -> str:
+    return encode_cursor(await resolve.position(info.context, root))
+
+
+async def _market_orders(
+    root: Desk_, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Any:
+    page = await resolve.market_orders_page(info.context, root, asked_page(first, after, last, before, UUID))
+    return connection(page, lambda made: made.id)
+
+
+@strawberry.type(description="The whole tenant at a glance.")
+class Desk:
+    custody: list[Custody] = strawberry.field(resolver=_custody, description="Where every share is, by instrument.")
+    cursor: str = strawberry.field(
+        resolver=_position, description="The newest entry of the journal: pass it to `deskEvents` as `after`."
+    )
+    market_orders: Connection[MarketOrder] = strawberry.field(
+        resolver=_market_orders, description="Market orders, newest first."
+    )
+
+
+Event_ = strawberry.Parent[events.Event]
+
+
+def _cursor(root: Event_) -> str:
+    return encode_cursor(root.position)
+
+
+def _event_instrument(root: Event_, info: Info) -> Any:
+    found = root.data.get("instrument")
+    return None if found is None else resolve_market.by_id(info.context, found)
+
+
+def _text(name: str) -> Any:
+    def text(root: Event_) -> str | None:
+        found = root.data.get(name)
+        return None if found is None else str(found)
+
+    return text
+
+
+def _number(name: str) -> Any:
+    def number(root: Event_) -> int | None:
+        return root.data.get(name)
+
+    return number
+
+
+def _side(root: Event_) -> Any:
+    found = root.data.get("side")
+    return None if found is None else orders.Side(found)
+
+
+def _id_in(name: str, type_name: str) -> Any:
+    def id_in(root: Event_) -> strawberry.ID | None:
+        found = root.data.get(name)
+        return None if found is None else strawberry.ID(encode_id(type_name, found))
+
+    return id_in
+
+
+@strawberry.type(description="An entry of the tenant's journal as it is written. Fields that it doesn't have are null.")
+class DeskEvent:
+    cursor: str = strawberry.field(resolver=_cursor, description="Pass it as `after` to go on from here.")
+    position: int = strawberry.field(description="Its number in the whole journal, without gaps.")
+    type: EventType = strawberry.field(description="What happened.")
+    recorded_at: datetime.datetime = strawberry.field(description="When it was recorded.")
+    instrument: Instrument | None = strawberry.field(resolver=_event_instrument, description="About what.")
+    side: Side | None = strawberry.field(resolver=_side, description="Which way.")
+    order_id: strawberry.ID | None = strawberry.field(
+        resolver=_id_in("order", "Order"), description="The customer's order."
+    )
+    market_order_id: strawberry.ID | None = strawberry.field(
+        resolver=_id_in("market_order", "MarketOrder"), description="The market order."
+    )
+    orders: int | None = strawberry.field(
+        resolver=_number("orders"), description="How many customers' orders a new market order gathers."
+    )
+    amount: Money | None = strawberry.field(
+        resolver=dollars_in("amount"), description="The dollars of an order by amount, or of an execution."
+    )
+    quantity: Decimal | None = strawberry.field(
+        resolver=figure("quantity"), description="The quantity of an order, a market order or an execution."
+    )
+    requested: Decimal | None = strawberry.field(
+        resolver=figure("requested"), description="What a new market order's customers want in all."
+    )
+    supplied: Decimal | None = strawberry.field(
+        resolver=figure("supplied"), description="What the house gives to a new market order."
+    )
+    price: Money | None = strawberry.field(resolver=dollars_in("price"), description="The price of an execution.")
+    venue: str | None = strawberry.field(resolver=_text("venue"), description="The venue of an execution.")
+    last_quantity: Decimal | None = strawberry.field(
+        resolver=figure("last_quantity"), description="How many an order was filled with now."
+    )
+    last_amount: Money | None = strawberry.field(
+        resolver=dollars_in("last_amount"), description="For how much it was filled now."
+    )
+    cumulative_quantity: Decimal | None = strawberry.field(
+        resolver=figure("cumulative_quantity"), description="How many an order was filled with in all."
+    )
+    house_shares: Decimal | None = strawberry.field(
+        resolver=figure("house_shares"), description="What the house took when a market order ended."
+    )
+    reason: str | None = strawberry.field(
+        resolver=_text("reason"), description="Why something ended, where there is one."
+    )

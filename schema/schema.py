@@ -1,0 +1,22 @@
+"""The whole schema. ``schema.graphql`` beside it is what it prints, and is checked."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.accounts import Account
+from schema.desk import MarketOrder
+from schema.journal import JournalEntry
+from schema.market import Instrument
+from schema.mutation import Mutation
+from schema.orders import Order
+from schema.query import Query
+from schema.scalars import DECIMAL, Decimal
+from schema.subscription import Subscription
+
+schema = strawberry.Schema(
+    Query,
+    Mutation,
+    Subscription,
+    types=[Account, Instrument, JournalEntry, MarketOrder, Order],
+    config=StrawberryConfig(scalar_map={Decimal: DECIMAL}, sort_schema=True),
+)
