@@ -33,7 +33,7 @@ check: setup-dev ## Lint, format, types, floors, committed schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/wealthgraph schema --check
 
 format: setup-dev ## Rewrite the code in its one format

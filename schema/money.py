@@ -8,7 +8,7 @@ import strawberry
 from schema.scalars import Decimal
 
 
-@strawberry.enum(description="A currency, by its ISO 4217 code.")
+@strawberry.enum(description="A currency by its ISO 4217 code.")
 class Currency(Enum):
     USD = strawberry.enum_value("USD", description="United States dollar.")
 

@@ -18,5 +18,5 @@ schema = strawberry.Schema(
     Mutation,
     Subscription,
     types=[Account, Instrument, JournalEntry, MarketOrder, Order],
-    config=StrawberryConfig(scalar_map={Decimal: DECIMAL}, sort_schema=True),
+    config=StrawberryConfig(scalar_map={Decimal: DECIMAL}),
 )

@@ -7,7 +7,7 @@ the clock's time and says when to look again, so tests drive it step by step; ``
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -20,7 +20,7 @@ from app.market.market import Market
 from app.market.windows import window_length
 from app.orders.close_window import CloseWindow, close_windows
 from app.orders.execute import HOUSE, apply_reports
-from app.orders.recover import claim_stale, waiting_windows
+from app.orders.recover import claim_stale, journals_to_settle, waiting_windows
 from app.orders.request import reference_price
 from app.orders.send import mark_sent
 from app.orders.settle import SettleDue, settle_due
@@ -141,17 +141,21 @@ class OrderEngine:
 
     async def _look_again(self, now: datetime) -> None:
         """Find windows, market orders and settlements that only the database knows of."""
-        writers = await self._writers.all()
+        await self._writers.all()
         for window, opened_at in (await waiting_windows(self._pool)).items():
             self._windows.setdefault(window, opened_at)
         for made in await claim_stale(self._pool, self.id, now):
             if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(made.id):
                 await self._send(made)
         today = self._market.today()
-        for writer in writers:
-            settled = await writer.submit(settle_due, SettleDue(today))
-            while settled.more:
-                settled = await writer.submit(settle_due, SettleDue(today))
+        for journal_id in await journals_to_settle(self._pool, today):
+            await self._settle(journal_id, today)
+
+    async def _settle(self, journal_id: int, today: date) -> None:
+        more = True
+        while more:
+            settled = await self._writers.of_journal(journal_id).submit(settle_due, SettleDue(today))
+            more = settled.more
 
     def _next_at(self) -> datetime:
         now = self._clock.now()

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.infra.database import ENGINE_ROLE, api_engine
 from app.kernel.errors import Refusal
+from app.kernel.paging import Page, PageOf
 from app.market.errors import MarketRefusal
 from app.market.reads import SearchKey, bars, instruments_by_id, instruments_by_symbol, search
 from app.market.tables import bar, instrument, market_clock
@@ -101,7 +102,7 @@ async def api(database_url: str) -> AsyncIterator[AsyncConnection]:
 
 
 async def found(api: AsyncConnection, text: str, limit: int = 100) -> list[str]:
-    return [one.instrument.symbol for one in await search(api, text, None, limit)]
+    return [one.instrument.symbol for one in (await search(api, text, PageOf(limit))).items]
 
 
 async def test_instruments_come_in_one_batch(api: AsyncConnection) -> None:
@@ -124,19 +125,23 @@ async def test_no_text_finds_everything(api: AsyncConnection) -> None:
 
 async def test_pages_follow_each_other(api: AsyncConnection) -> None:
     for text in ("", "a", "inc", "t"):
-        whole = await search(api, text, None, 100)
-        pages, after = [], None
-        while page := await search(api, text, after, 2):
-            assert len(page) <= 2
-            pages += page
-            after = page[-1].key
-        assert pages == whole
+        whole = (await search(api, text, PageOf(100))).items
+        forward, backward = await search(api, text, PageOf(2)), await search(api, text, PageOf(2, backward=True))
+        pages, reversed_pages = [*forward.items], [*backward.items]
+        while forward.has_next:
+            forward = await search(api, text, PageOf(2, after=pages[-1].key))
+            pages += forward.items
+        while backward.has_previous:
+            backward = await search(api, text, PageOf(2, backward=True, before=reversed_pages[0].key))
+            reversed_pages = [*backward.items, *reversed_pages]
+        assert pages == whole == reversed_pages
         assert [one.key for one in whole] == sorted({one.key for one in whole})
+        assert [SearchKey.read(str(one.key)) for one in whole] == [one.key for one in whole]
 
 
 async def test_a_place_outlives_its_instrument(api: AsyncConnection) -> None:
-    rest = await search(api, "a", SearchKey(1, "AAA"), 100)
-    assert [one.instrument.symbol for one in rest] == ["AAPL", "AMZN", "T"]
+    rest = await search(api, "a", PageOf(100, after=SearchKey(1, "AAA")))
+    assert [one.instrument.symbol for one in rest.items] == ["AAPL", "AMZN", "T"]
 
 
 async def test_no_text_is_an_error_or_a_query_of_its_own(api: AsyncConnection) -> None:
@@ -158,31 +163,34 @@ async def test_any_text_can_be_searched_for(api: AsyncConnection) -> None:
 async def test_a_long_text_is_refused(api: AsyncConnection) -> None:
     assert await found(api, "a" * 64) == []
     with pytest.raises(Refusal) as refused:
-        await search(api, "a" * 65, None, 10)
+        await search(api, "a" * 65, PageOf(10))
     assert refused.value.code is MarketRefusal.SEARCH_TEXT_TOO_LONG
     assert refused.value.path == ("text",)
 
 
 async def test_bars_stop_at_the_present(api: AsyncConnection) -> None:
     async def times(until: datetime) -> list[datetime]:
-        page = await bars(api, 2, BarInterval.ONE_DAY, until, limit=100, newest_first=False)
-        return [one.time for one in page]
+        return [one.time for one in (await bars(api, 2, BarInterval.ONE_DAY, until, PageOf(100))).items]
 
-    assert await times(CLOSES[4] - timedelta(microseconds=1)) == CLOSES[:4]
-    assert await times(CLOSES[4]) == CLOSES[:5]
+    assert await times(CLOSES[4] - timedelta(microseconds=1)) == CLOSES[3::-1]
+    assert await times(CLOSES[4]) == CLOSES[4::-1]
     assert await times(FIRST_CLOSE - timedelta(days=1)) == []
-    later = await bars(api, 2, BarInterval.ONE_DAY, CLOSES[4], after=CLOSES[4], before=CLOSES[7], limit=100)
-    assert later == []
+    later = await bars(api, 2, BarInterval.ONE_DAY, CLOSES[4], PageOf(100, after=CLOSES[7], before=CLOSES[4]))
+    assert later.items == []
 
 
 async def test_bars_page_both_ways(api: AsyncConnection) -> None:
-    until = CLOSES[6]
-    newest = await bars(api, 2, BarInterval.ONE_DAY, until, limit=3)
+    async def page(asked: PageOf[datetime]) -> Page[Bar]:
+        return await bars(api, 2, BarInterval.ONE_DAY, CLOSES[6], asked)
+
+    newest = (await page(PageOf(3))).items
     assert [one.time for one in newest] == [CLOSES[6], CLOSES[5], CLOSES[4]]
-    older = await bars(api, 2, BarInterval.ONE_DAY, until, before=newest[-1].time, limit=100)
-    assert [one.time for one in older] == CLOSES[3::-1]
-    oldest = await bars(api, 2, BarInterval.ONE_DAY, until, after=CLOSES[1], limit=2, newest_first=False)
-    assert [one.time for one in oldest] == CLOSES[2:4]
+    older = await page(PageOf(100, after=newest[-1].time))
+    assert [one.time for one in older.items] == CLOSES[3::-1]
+    assert (older.has_next, older.has_previous) == (False, True)
+    oldest = await page(PageOf(2, backward=True))
+    assert [one.time for one in oldest.items] == [CLOSES[1], CLOSES[0]]
+    assert (oldest.has_next, oldest.has_previous) == (False, True)
     assert newest[0] == Bar(
         instrument_id=2,
         interval=BarInterval.ONE_DAY,

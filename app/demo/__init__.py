@@ -1,0 +1,1 @@
+"""The sandbox: a tenant to play with, and simulated investors who trade through the public API."""

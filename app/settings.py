@@ -1,0 +1,25 @@
+"""Settings, from the environment (or a ``.env`` file). Every one has a default that suits one machine."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set. Secrets never show when settings are printed."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(None, description="A PostgreSQL 16+ server. Without it, one is embedded.")
+    wealthgraph_home: Path = Field(Path(".wealthgraph"), description="Where embedded data and the local key are kept.")
+    token_key: SecretStr | None = Field(
+        None, description="The key of tokens, 32 bytes or more. Without it, one is kept."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, description="The port to listen on.", ge=0, le=65535)
+    market_seed: int = Field(7, description="What the simulated market is drawn from.")
+    market_speed: float = Field(60.0, description="How much faster than the wall the market's clock runs.", gt=0)
+    sandbox_rail: bool = Field(False, description="Whether deposits and withdrawals may come out of nowhere.")
+    allowed_origins: list[str] = Field([], description="Other sites whose pages may call the API.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
