@@ -55,7 +55,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
             ]
             try:
                 yield Services(
-                    api, writers, market, engine, hub, clock, sandbox_rail=settings.sandbox_rail, simulated=True
+                    api, pool, writers, market, engine, hub, clock, sandbox_rail=settings.sandbox_rail, simulated=True
                 )
             finally:
                 for task in running_tasks:

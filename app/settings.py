@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, description="The port to listen on.", ge=0, le=65535)
     market_seed: int = Field(7, description="What the simulated market is drawn from.")
-    market_speed: float = Field(60.0, description="How much faster than the wall the market's clock runs.", gt=0)
+    market_speed: int = Field(60, description="How much faster than the wall the market's clock runs.", gt=0)
     sandbox_rail: bool = Field(False, description="Whether deposits and withdrawals may come out of nowhere.")
     allowed_origins: list[str] = Field([], description="Other sites whose pages may call the API.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.infra.database import reading
+from app.infra.database import EnginePool, reading
 from app.infra.hub import Hub
 from app.kernel.clock import Clock
 from app.kernel.principal import Principal
@@ -22,6 +22,7 @@ class Services:
     """The rooms of app, wired together. One per process."""
 
     api: AsyncEngine
+    engine_pool: EnginePool
     writers: Writers
     market: Market
     orders: OrderEngine

@@ -141,10 +141,13 @@ async def _in_time(
 async def _abandon(executor: Executor[Any]) -> None:
     """End the fields that an error beside them left running: they must not use a context that is closed."""
     left = set(executor.background_futures)
+    if not left:
+        return
+    # Python complains of coroutines that are cancelled before their first step.
+    await asyncio.sleep(0)
     for future in left:
         future.cancel()
-    if left:
-        await asyncio.wait(left)
+    await asyncio.wait(left)
 
 
 @asynccontextmanager

@@ -51,8 +51,8 @@ def routes() -> list[BaseRoute]:
         found.append(_page("/", _read("live.html")))
     else:
         found.append(Route("/", lambda _: RedirectResponse("/graphiql")))
-    if (_OURS / "favicon.svg").exists():
-        found.append(Route("/favicon.ico", lambda _: FileResponse(_OURS / "favicon.svg")))
+    # Browsers ask for it by this name, whatever it holds.
+    found.append(Route("/favicon.ico", lambda _: FileResponse(_OURS / "favicon.svg")))
     return found
 
 

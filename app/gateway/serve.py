@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Generator
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,6 +21,15 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, sockets: Sockets) -> None:
         super().__init__(config)
         self._sockets = sockets
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """A signal stops the server; it is not raised again afterwards, so that its caller can finish too."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._sockets.drain()

@@ -1,8 +1,8 @@
 """The paper venue: deals nothing, but behaves like a venue, with a memory of its own.
 
-What becomes of an order is decided once, from the seed and the order's id, and stored when the order arrives: how
-long it takes, in how many executions at which prices, or that it is rejected or left unfilled in part. So a venue
-that is asked again, in another process or after a crash, tells the same story.
+What becomes of an order is decided once, when it arrives, by chance drawn from a seed, and stored: how long it takes,
+in how many executions at which prices, or that it is rejected or left unfilled in part. So a venue that is asked
+again, in another process or after a crash, tells the same story.
 """
 
 import heapq
@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +59,7 @@ class PaperVenue:
         self._clock = clock
         self._market_clock = market_clock
         self._behaviour = behaviour or PaperBehaviour()
+        self._chance = random.Random(self._behaviour.seed)  # noqa: S311 - a simulation
         self._due: list[tuple[datetime, int, Report]] = []
         self._order = count()
 
@@ -122,7 +123,7 @@ class PaperVenue:
     def _plan(self, order: VenueOrder) -> list[dict[str, Any]]:
         market_now = self._market_clock.now()
         quote = self._quotes.quote(order.instrument_id, market_now)
-        chance = random.Random(f"{self._behaviour.seed}:{order.client_order_id}")  # noqa: S311 - a simulation
+        chance = self._chance
         after = chance.randint(*self._behaviour.first_ms)
         at = market_now.isoformat()
         if quote is None or chance.random() < self._behaviour.reject:
@@ -159,7 +160,7 @@ class PaperVenue:
         if lots > 1 and chance.random() < self._behaviour.split:
             pieces = chance.randint(2, min(self._behaviour.most_executions, lots))
         cuts = sorted({0, lots, *(chance.randint(1, lots) for _ in range(pieces - 1))}) if lots else [0]
-        return [(high - low) * lot for low, high in zip(cuts, cuts[1:], strict=False)]
+        return [(high - low) * lot for low, high in pairwise(cuts)]
 
     def _price(self, side: Side, quote: Quote, number: int, chance: random.Random) -> int:
         """The touch, and a cent or so worse with each further execution."""

@@ -41,6 +41,15 @@ class Model:
     def buying_power(self, book: int) -> int:
         return sum(self.balances[book, 1, kind] for kind in KINDS)
 
+    def nonzero(self) -> dict[tuple[int, int, str], int]:
+        return {key: units for key, units in sorted(self.balances.items()) if units}
+
+    def holdings(self) -> list[tuple[int, int]]:
+        """Who could sell what."""
+        return sorted(
+            (book, asset) for (book, asset, kind), units in self.balances.items() if kind == "position" and units
+        )
+
     def hold_cash(self, book: int, units: int) -> dict[str, int]:
         taken = {}
         for kind in KINDS:
@@ -94,13 +103,11 @@ class Model:
             self.balances[order.book, order.asset, "position"] += order.held
         order.held = 0
 
-    def settle(self, today: str) -> None:
+    def settle(self, book: int, today: str) -> None:
         """Unsettled cash may not exceed the proceeds that are not due yet."""
-        self.proceeds = [each for each in self.proceeds if each[0] > today]
-        for book in {book for book, _, _ in self.balances}:
-            due_later = sum(amount for _, owner, amount in self.proceeds if owner == book)
-            settled = max(0, self.balances[book, 1, "unsettled"] - due_later)
-            repaid = min(settled, -self.balances[book, 1, "receivable"])
-            self.balances[book, 1, "unsettled"] -= settled
-            self.balances[book, 1, "receivable"] += repaid
-            self.balances[book, 1, "settled"] += settled - repaid
+        due_later = sum(amount for due, owner, amount in self.proceeds if owner == book and due > today)
+        settled = max(0, self.balances[book, 1, "unsettled"] - due_later)
+        repaid = min(settled, -self.balances[book, 1, "receivable"])
+        self.balances[book, 1, "unsettled"] -= settled
+        self.balances[book, 1, "receivable"] += repaid
+        self.balances[book, 1, "settled"] += settled - repaid

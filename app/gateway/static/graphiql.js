@@ -54,6 +54,8 @@ function subscribe(params, headers) {
   const client = graphqlWs.createClient({
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/graphql`,
     connectionParams: headers,
+    // A token that is refused stays so until it is changed in the headers.
+    shouldRetry: (event) => event instanceof CloseEvent && event.code !== 4403,
   });
   return {
     subscribe(observer) {
@@ -73,8 +75,7 @@ function subscribe(params, headers) {
 }
 
 function readable(error) {
-  if (Array.isArray(error)) return { errors: error };
-  return error instanceof CloseEvent ? new Error(`The socket closed: ${error.code} ${error.reason}`) : error;
+  return error instanceof CloseEvent ? { message: `The socket closed: ${error.code} ${error.reason}` } : error;
 }
 
 function App({ session, token }) {
@@ -90,9 +91,14 @@ function App({ session, token }) {
     variables: example.variables ? JSON.stringify(example.variables, null, 2) : "",
     headers: authorization(example.as === "operator" ? session.operatorToken : token),
   }));
+  // Of the first tab GraphiQL takes only the query.
+  const first = sessionStorage.getItem("graphiql:tabState") ? undefined : tabs[0];
+  const [{ variables, headers }] = React.useState(first ?? {});
   return React.createElement(GraphiQL, {
     fetcher,
     query,
+    variables,
+    headers,
     onEditQuery: setQuery,
     plugins: [explorer],
     defaultHeaders: token ? authorization(token) : '{\n  "Authorization": "Bearer "\n}',

@@ -1,0 +1,141 @@
+"""The command line: ``wealthgraph --help`` says what there is."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import asyncpg
+import typer
+
+from app import main as server
+from app.infra import migrate as migrations
+from app.infra.database import ENGINE_ROLE
+from app.infra.logging import configure
+from app.settings import Settings
+from schema.schema import schema as whole_schema
+
+cli = typer.Typer(help="A wealth platform's backend.", no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on.")]
+SDL = Path(__file__).parents[1] / "schema" / "schema.graphql"
+
+
+def main() -> None:
+    """Entry point of the ``wealthgraph`` command."""
+    cli()
+
+
+@cli.command()
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run the server: on DATABASE_URL when that is set, else on an embedded PostgreSQL."""
+    settings = _settings(host, port)
+    with server.database(settings) as url:
+        _run(server.serve(url, settings, server.local_tokens(settings)))
+
+
+@cli.command()
+def demo(
+    host: Host = None,
+    port: Port = None,
+    investors: Annotated[int, typer.Option(help="How many simulated investors trade.", min=0, max=2000)] = 300,
+) -> None:
+    """Run everything on this machine, with simulated investors who trade through the public API."""
+    from app.demo.show import show
+
+    settings = _settings(host, port, sandbox_rail=True)
+    show(settings, investors)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    settings = _settings()
+    with server.database(settings) as url:
+        _run(server.prepare(url, settings))
+        typer.echo(f"The database is at revision {migrations.newest()}.")
+
+
+@cli.command()
+def replay(
+    account: Annotated[
+        str | None, typer.Argument(help="An account's id, from the API; without it, everything.")
+    ] = None,
+) -> None:
+    """Re-derive balances from the log and say whether the books agree."""
+    from app.replay import replay_all
+
+    settings = _settings()
+    with server.database(settings) as url:
+        agree = asyncio.run(replay_all(url, account, typer.echo))
+    raise typer.Exit(0 if agree else 1)
+
+
+@cli.command()
+def token(
+    tenant: Annotated[UUID, typer.Option(help="The tenant.")],
+    user: Annotated[UUID, typer.Option(help="The user.")],
+    operator: Annotated[bool, typer.Option(help="For an operator instead of an investor.")] = False,
+    hours: Annotated[int, typer.Option(help="How long it lasts.", min=1, max=720)] = 1,
+) -> None:
+    """Issue a bearer token with the local key: for development, until an identity provider is linked."""
+    from app.kernel.principal import Role, Scope
+
+    role = Role.OPERATOR if operator else Role.INVESTOR
+    scopes = [Scope.READ] if operator else list(Scope)
+    issued = server.local_tokens(_settings()).issue(tenant, user, [role], scopes, timedelta(hours=hours))
+    typer.echo(issued)
+
+
+@cli.command()
+def tenant(name: Annotated[str, typer.Argument(help="How it is called; one of that name is found again.")]) -> None:
+    """Open a tenant, or find it, and print its id."""
+
+    async def open_or_find(url: str) -> UUID:
+        from app.kernel.clock import SystemClock
+        from app.ledger.books import open_tenant, tenant_named
+
+        await server.prepare(url, settings)
+        connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
+        try:
+            async with connection.transaction():
+                found = await tenant_named(connection, name)
+                return found or (await open_tenant(connection, name, SystemClock().now())).tenant_id
+        finally:
+            await connection.close()
+
+    settings = _settings()
+    with server.database(settings) as url:
+        typer.echo(asyncio.run(open_or_find(url)))
+
+
+@cli.command()
+def schema(
+    check: Annotated[bool, typer.Option(help="Compare with the committed file instead of printing.")] = False,
+) -> None:
+    """Print the GraphQL schema."""
+    printed = whole_schema.as_str() + "\n"
+    if not check:
+        typer.echo(printed, nl=False)
+    elif printed != SDL.read_text():
+        typer.echo(f"{SDL.name} is out of date: run `make schema` and look at what changed.", err=True)
+        raise typer.Exit(1)
+
+
+def _settings(host: str | None = None, port: int | None = None, **more: object) -> Settings:
+    given = {name: value for name, value in {"host": host, "port": port, **more}.items() if value is not None}
+    settings = Settings(**given)  # type: ignore[arg-type]
+    configure(settings.log_level)
+    return settings
+
+
+def _run(work: object) -> None:
+    try:
+        asyncio.run(work)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        return
+    except OSError as error:
+        typer.echo(f"{error}", err=True)
+        raise typer.Exit(1) from None
