@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import random
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
@@ -66,8 +67,23 @@ async def main(url: str, home: Path, tenant_id: UUID, count: int) -> None:
             Investor(Client(http, url, investor_token(tokens, tenant_id, user)), user, number)
             for number, user in enumerate(users)
         ]
-        await gather(investors)
-        await trade(investors, random.Random(new_seed()))  # noqa: S311 - a simulation
+        async with asyncio.TaskGroup() as tasks:
+            crowd = tasks.create_task(_live(investors))
+            await _orphaned()
+            crowd.cancel()
+
+
+async def _live(investors: Sequence[Investor]) -> None:
+    await gather(investors)
+    await trade(investors, random.Random(new_seed()))  # noqa: S311 - a simulation
+
+
+async def _orphaned() -> None:
+    """Returns when the process that started this one is gone, however it went: its end of our stdin closes."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
 
 
 def new_seed() -> int:

@@ -85,7 +85,7 @@ async def _process(
     home = str(settings.wealthgraph_home.resolve())
     asked = ["--url", address, "--home", home, "--tenant", str(tenant_id), "--count", str(count)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app.demo.crowd", *asked, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+        sys.executable, "-m", "app.demo.crowd", *asked, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     try:
         yield process

@@ -217,7 +217,7 @@ DECLARE
   events integer := cardinality(p_book);
   legs   integer := cardinality(p_debit);
   head   bigint;
-  ids bigint[]; bal numeric[]; seq bigint[]; negative boolean[]; shut boolean[];
+  ids bigint[]; bal numeric[]; seq bigint[]; negative boolean[]; shut boolean[]; fresh boolean[];
   debit_at integer[]; credit_at integer[];          -- where in ids each leg's accounts stand
   debit_seq bigint[]; debit_bal numeric[]; credit_seq bigint[]; credit_bal numeric[];
   book_ids bigint[]; book_seq bigint[]; book_at integer[]; book_shut boolean[];
@@ -227,19 +227,16 @@ BEGIN
   SELECT position INTO head FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'there is no journal %', p_journal; END IF;
 
-  INSERT INTO account (id, journal_id, book_id, asset_id, kind, may_be_negative)
-  SELECT a, p_journal, a >> 25, ((a >> 5) & 1048575)::integer, k.id, k.may_be_negative
-  FROM (SELECT DISTINCT a FROM unnest(p_debit || p_credit) AS a) AS x
-  JOIN book b ON b.id = a >> 25 AND b.journal_id = p_journal
-  JOIN account_kind k ON k.id = a & 31 AND k.book_kind = b.kind
-  WHERE NOT EXISTS (SELECT 1 FROM account o WHERE o.id = a);
-
-  -- Balances as numeric units: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass.
-  SELECT array_agg(a.id ORDER BY a.id), array_agg(trunc(a.balance * 100000000) ORDER BY a.id), array_agg(a.sequence ORDER BY a.id),
-         array_agg(a.may_be_negative ORDER BY a.id), array_agg(b.closed ORDER BY a.id)
-  INTO ids, bal, seq, negative, shut
-  FROM account a JOIN book b ON b.id = a.book_id
-  WHERE a.id = ANY (p_debit || p_credit) AND a.journal_id = p_journal;
+  -- Every account named that may exist: of a book of this journal and of a kind that such a book has. Balances as
+  -- numeric units: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass.
+  SELECT array_agg(x.id ORDER BY x.id), array_agg(trunc(coalesce(a.balance, 0) * 100000000) ORDER BY x.id),
+         array_agg(coalesce(a.sequence, 0) ORDER BY x.id), array_agg(k.may_be_negative ORDER BY x.id),
+         array_agg(b.closed ORDER BY x.id), array_agg(a.id IS NULL ORDER BY x.id)
+  INTO ids, bal, seq, negative, shut, fresh
+  FROM (SELECT DISTINCT id FROM unnest(p_debit || p_credit) AS u(id)) AS x
+  JOIN book b ON b.id = x.id >> 25 AND b.journal_id = p_journal
+  JOIN account_kind k ON k.id = x.id & 31 AND k.book_kind = b.kind
+  LEFT JOIN account a ON a.id = x.id;
 
   SELECT array_agg(x.at ORDER BY o), array_agg(y.at ORDER BY o) INTO debit_at, credit_at
   FROM unnest(p_debit, p_credit) WITH ORDINALITY AS u(debit, credit, o)
@@ -318,7 +315,12 @@ BEGIN
   WHERE units > 0;
 
   UPDATE account SET balance = x.bal * 0.00000001::numeric, sequence = x.seq
-  FROM unnest(ids, bal, seq) AS x(id, bal, seq) WHERE account.id = x.id AND account.sequence <> x.seq;
+  FROM unnest(ids, bal, seq, fresh) AS x(id, bal, seq, fresh)
+  WHERE account.id = x.id AND account.sequence <> x.seq AND NOT x.fresh;
+  INSERT INTO account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)
+  SELECT x.id, p_journal, x.id >> 25, ((x.id >> 5) & 1048575)::integer, (x.id & 31)::smallint,
+         x.bal * 0.00000001::numeric, x.seq, x.negative
+  FROM unnest(ids, bal, seq, negative, fresh) AS x(id, bal, seq, negative, fresh) WHERE x.fresh AND x.seq > 0;
   UPDATE book SET sequence = x.seq FROM unnest(book_ids, book_seq) AS x(id, seq) WHERE book.id = x.id AND book.sequence <> x.seq;
   UPDATE journal_head SET position = head WHERE journal_id = p_journal AND position <> head;
 END $$;

@@ -1,10 +1,8 @@
 /** Reckons one market order up: every sum from its parts, and whether it is what the API says. All in BigInt. */
 
-import { briefly, dollars, exactly, multiply, sum, units } from "./exact.js";
+import { briefly, distance, dollars, exactly, multiply, sum, units } from "./exact.js";
 
 const CENT = 1_000_000n;
-
-const distance = (size) => (size < 0n ? -size : size);
 
 export class Account {
   /** `houseShares` is what the journal booked to the house at the end, if it was heard. */
@@ -32,7 +30,7 @@ export class Account {
     const { made, stated, dealt, total } = this;
     yield { says: `The stated shares make ${exactly(stated)}, as asked.`, holds: stated === units(made.requested) };
     yield {
-      says: `The deals make ${exactly(dealt.size)} for ${dollars(dealt.amount)}, as the venue confirmed.`,
+      says: `The deals make ${exactly(dealt.size)} for ${dollars(dealt.amount)}, as the market order says.`,
       holds: dealt.size === units(made.filledQuantity) && dealt.amount === units(made.filledAmount.amount),
     };
     if (!made.endedAt || !this.executions.length) return;
@@ -69,7 +67,7 @@ export class Account {
 
 function execution({ venue, quantity, price }) {
   const [size, each] = [units(quantity), units(price.amount)];
-  return { venue, size, price: each, amount: multiply(size, each) };
+  return { venue, size, each, amount: multiply(size, each) };
 }
 
 function allocation({ orderId, quantity, filledQuantity, filledAmount }) {

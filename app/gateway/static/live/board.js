@@ -1,6 +1,6 @@
 /** What stands still while orders fly: a window for each instrument, its price, and the house's part of a share. */
 
-import { animate, make, setText } from "./dom.js";
+import { animate, calm, make, setText } from "./dom.js";
 import { UNIT, briefly, exactly, roughly, units } from "./exact.js";
 
 export class Board {
@@ -48,10 +48,11 @@ export class Board {
     this.#fresh.clear();
   }
 
-  /** A window has closed. */
-  flash({ symbol, side }) {
+  /** A window has closed. Without motion, a word tells what went in and what came out. */
+  flash({ symbol, side, orders, quantity }) {
     const cell = this.#windows.get(symbol)?.cell;
     if (!cell) return;
+    if (calm.matches) cell.dataset.last = `${orders} → ${quantity ? briefly(quantity) : "house"}`;
     const tone = getComputedStyle(cell).getPropertyValue(`--${side.toLowerCase()}`);
     animate(cell, { borderColor: [tone, ""], offset: [0, 1] }, { duration: 900, easing: "ease-in" });
   }

@@ -33,8 +33,8 @@ export function briefly(size) {
 
 /** 125000000000n → "$1,250.00"; parts of a cent only where there are any. */
 export function dollars(size) {
-  const [whole, decimals] = exactly(size).split(".");
-  return `$${whole}.${decimals.replace(/0{1,6}$/, "")}`;
+  const [whole, decimals] = exactly(distance(size)).split(".");
+  return `${size < 0n ? "−" : ""}$${whole}.${decimals.replace(/0{1,6}$/, "")}`;
 }
 
 /** A price to look at: $113.48, or $0.0125. Never used for a sum. */

@@ -32,6 +32,7 @@ export class Show {
   #painted = 0;
   #turned = 0;
   #said = 0;
+  #flashed = 0;
   #pending = 0;
   /** Without motion: the order whose market order is about to end. */
   #toTell = null;
@@ -90,7 +91,13 @@ export class Show {
   }
 
   made(market) {
-    if (!this.isStill && !calm.matches) this.#play.made(market, performance.now());
+    if (this.isStill) return;
+    const now = performance.now();
+    if (!calm.matches) this.#play.made(market, now);
+    else if (now - this.#flashed > SAY_EVERY) {
+      this.#flashed = now;
+      this.#board.flash(market);
+    }
   }
 
   joined(order) {

@@ -75,7 +75,9 @@ export class Stage {
     const x = from.x + (to.x - from.x) * (across ? along : aside);
     const y = from.y + (to.y - from.y) * (across ? aside : along);
     const fades = flight.rests ? 1 : Math.min(1, (1 - age) * 6);
-    context.globalAlpha = Math.min(1, age * 7) * fades;
+    // One below the other, the steps have words between them: what flies there is faint.
+    const veil = across || flight.label ? 1 : 0.35 + 0.65 * Math.abs(2 * age - 1);
+    context.globalAlpha = Math.min(1, age * 7) * fades * veil;
     if (flight.kind === "coin") this.#coin(flight, x, y);
     else this.#slice(flight, x, y);
     if (flight.label) this.#label(flight, x, y);

@@ -2,7 +2,7 @@
 
 import { byId, figure, make } from "./dom.js";
 import { MARKET_ORDER } from "./documents.js";
-import { briefly, dollars, units } from "./exact.js";
+import { briefly, dollars, price, units } from "./exact.js";
 import { Account } from "./account.js";
 
 const SHOWN = 60;
@@ -64,8 +64,8 @@ function step(number, title, ...children) {
 }
 
 function asked({ made, orders, stated }) {
-  const count = orders.length === 1 ? "One investor’s order" : `${orders.length} investors’ orders`;
-  const text = `${count} gathered in one window, for `;
+  const alone = "One investor’s order was alone in its window, for ";
+  const text = orders.length === 1 ? alone : `${orders.length} investors’ orders gathered in one window, for `;
   const end = " shares in all. Who takes part, and with what share, was written down before anything was sent.";
   return step("1", "What was asked", make("p", {}, text, figure(stated), end));
 }
@@ -77,9 +77,9 @@ function dealt({ made, isAlone, executions }) {
       ? `The venue deals in whole shares, so ${briefly(units(made.quantity))} went to market.`
       : `This market deals in parts, so ${briefly(units(made.quantity))} went to market.`;
   if (!executions.length) return step("2", "What was dealt", make("p", {}, words, " No deal yet."));
-  const average = make("p", {}, "The average price, for everybody: ", make("strong", {}, dollars(units(made.averagePrice.amount))));
-  const rows = executions.map(({ venue, size, price, amount }) =>
-    make("tr", {}, cell(figure(size)), cell(dollars(price)), cell(dollars(amount)), make("td", {}, venue)),
+  const average = make("p", {}, "The average price, for everybody: ", make("strong", {}, price(units(made.averagePrice.amount))));
+  const rows = executions.map(({ venue, size, each, amount }) =>
+    make("tr", {}, cell(figure(size)), cell(dollars(each)), cell(dollars(amount)), make("td", {}, venue)),
   );
   return step("2", "What was dealt", make("p", {}, words), table(["Shares", "Price", "Amount", "Venue"], rows), average);
 }
@@ -93,10 +93,12 @@ function sharedOut({ made, isAlone, orders, total, house, dealt: whole }) {
     rows.push(make("tr", {}, make("td", { colSpan: 4, className: "quiet" }, `and ${orders.length - SHOWN} more orders`)));
   }
   const line = (name, size, amount, className = "") =>
-    make("tr", { className }, make("th", { scope: "row" }, name), make("td"), cell(figure(size)), cell(dollars(amount)));
+    make("tr", { className }, make("th", { scope: "row" }, name), make("td"), cell(size === null ? "" : figure(size)), cell(dollars(amount)));
   const sums = [
     line("All investors", total.filled, total.amount, "sum"),
-    line(isAlone ? "Rounded to cents" : made.endedAt ? "The house" : "Not shared out yet", house.size, house.amount, "of-the-house"),
+    isAlone
+      ? line("Rounding to cents", null, house.amount, "of-the-house")
+      : line(made.endedAt ? "The house" : "Not shared out yet", house.size, house.amount, "of-the-house"),
     line("Dealt", whole.size, whole.amount, "sum"),
   ];
   return step("3", "Who got what", table(["Order", "Stated share", "Exact share", paid], rows, sums));

@@ -53,6 +53,6 @@ export class Tickets {
     setText(what, `${briefly(size)} ${made.instrument.symbol}`);
     const at = made.averagePrice ? `at ${price(units(made.averagePrice.amount))}` : STANDING[made.status];
     const who = alone ? "with the house" : `for ${briefly(units(made.requested))} asked`;
-    setText(how, `${who}, ${at}`);
+    setText(how, alone && !made.averagePrice ? who : `${who}, ${at}`);
   }
 }

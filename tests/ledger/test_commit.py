@@ -1,0 +1,123 @@
+"""Group commit: many commands in one transaction, each with its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.banking.deposit import deposit
+from app.banking.types import CashMovement
+from app.banking.withdraw import withdraw
+from app.kernel.errors import Overloaded, Refusal
+from app.kernel.ids import new_id
+from app.kernel.money import UNIT
+from app.ledger.commit import Batch, GroupCommit
+from app.ledger.idempotency import idempotency_key
+from app.ledger.replay import replay
+from tests.world import running
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_concurrent_commands_share_commits_and_keep_their_own_answers(database_url: str) -> None:
+    async with running(database_url) as world:
+        people = [await world.investor(10) for _ in range(5)]
+        movements = [CashMovement(person.book_id, 7 * UNIT, "test") for person in people for _ in range(2)]
+        before = await world.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM ledger.event")
+        answers = await asyncio.gather(
+            *(world.commits.submit(withdraw, movement) for movement in movements), return_exceptions=True
+        )
+        assert sum(isinstance(answer, UUID) for answer in answers) == 5
+        assert sum(isinstance(answer, Refusal) for answer in answers) == 5
+        after = await world.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM ledger.event")
+        assert after - before < len(movements)
+        for person in people:
+            assert (await world.cash(person)).settled == 3 * UNIT
+
+
+async def test_one_broken_command_does_not_take_its_neighbours_down(database_url: str) -> None:
+    async def fragile(batch: Batch, commands: Sequence[int]) -> list[UUID]:
+        if 13 in commands:
+            await batch.connection.execute("SELECT 1 / 0")
+        return [UUID(int=command) for command in commands]
+
+    async with running(database_url) as world:
+        answers = await asyncio.gather(
+            *(world.commits.submit(fragile, number) for number in range(20)), return_exceptions=True
+        )
+        assert [isinstance(answer, Exception) for answer in answers] == [number == 13 for number in range(20)]
+
+
+async def test_a_full_queue_refuses_and_nothing_is_lost(database_url: str) -> None:
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        narrow = GroupCommit(
+            world.pool,
+            world.commits.journal,
+            clock=world.clock,
+            market_clock=world.clock,
+            ring=lambda *_: None,
+            queue_limit=3,
+        )
+        movement = CashMovement(person.book_id, UNIT, "test")
+        waiting = [asyncio.ensure_future(narrow.submit(deposit, movement)) for _ in range(5)]
+        await asyncio.sleep(0)
+        writer = asyncio.ensure_future(narrow.run())
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        writer.cancel()
+        assert sum(isinstance(answer, Overloaded) for answer in answers) == 2
+        assert (await world.cash(person)).settled == 3 * UNIT
+
+
+async def test_a_key_is_answered_once_also_by_concurrent_requests(database_url: str) -> None:
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        key = idempotency_key("someone", new_id(), "deposit", {"amount": 1})
+        movement = CashMovement(person.book_id, UNIT, "test")
+        answers = await asyncio.gather(*(world.commits.submit(deposit, movement, key) for _ in range(10)))
+        assert len(set(answers)) == 1
+        assert await world.commits.answered(key) == answers[0]
+        other = idempotency_key("someone", key.key, "deposit", {"amount": 2})
+        with pytest.raises(Refusal, match="used before"):
+            await world.commits.submit(deposit, movement, other)
+        assert (await world.cash(person)).settled == UNIT
+        stranger = idempotency_key("someone else", key.key, "deposit", {"amount": 1})
+        assert await world.commits.submit(deposit, movement, stranger) != answers[0]
+
+
+async def test_a_refused_request_may_be_sent_again_with_its_key(database_url: str) -> None:
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        key = idempotency_key("someone", new_id(), "withdraw", {})
+        movement = CashMovement(person.book_id, UNIT, "test")
+        before = await world.everything()
+        with pytest.raises(Refusal):
+            await world.commits.submit(withdraw, movement, key)
+        assert await world.everything() == before
+        await world.commits.submit(deposit, movement)
+        await world.commits.submit(withdraw, movement, key)
+
+
+async def test_replay_names_the_first_entry_that_disagrees(database_url: str) -> None:
+    async with running(database_url) as world:
+        person, other = await world.investor(10), await world.investor(20)
+        journal = world.commits.journal.id
+        async with world.pool.acquire() as connection:
+            assert (await replay(connection, journal)).disagreement is None
+            assert (await replay(connection, journal, person.book_id)).transfers == 2
+        await _tamper(database_url, person.book_id)
+        async with world.pool.acquire() as connection:
+            found = (await replay(connection, journal)).disagreement
+            assert found is not None
+            assert f"settled of book {person.book_id}" in found
+            assert (await replay(connection, journal, person.book_id)).disagreement is not None
+            assert (await replay(connection, journal, other.book_id)).disagreement is None
+
+
+async def _tamper(url: str, book: int) -> None:
+
+    superuser = await asyncpg.connect(url)
+    await superuser.execute("UPDATE ledger.account SET balance = balance + 1 WHERE book_id = $1 AND kind = 3", book)
+    await superuser.close()
