@@ -25,11 +25,13 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
-    async def wait(self, at_most: float) -> None:
-        """Returns at the next ring, or after ``at_most`` seconds without one."""
+    async def wait(self, at_most: float) -> bool:
+        """Returns at the next ring (True), or after ``at_most`` seconds without one."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._rung.wait(), at_most)
+        rung = self._rung.is_set()
         self._rung.clear()
+        return rung
 
 
 class Hub:

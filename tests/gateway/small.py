@@ -65,6 +65,9 @@ async def _wait(laboratory: Laboratory) -> None:
     try:
         await asyncio.sleep(FOR_EVER)
     finally:
+        # Giving things back takes a while, too.
+        for _ in range(100):
+            await asyncio.sleep(0)
         laboratory.cleaned_up.set()
 
 

@@ -146,7 +146,8 @@ async def test_no_field_runs_on_after_its_context_is_closed(context: SmallContex
     with capture_logs():
         answer = await _execute(context, f"{{ pair {{ slow {field} }} }}")
     assert answer["data"] == {"pair": None}
-    assert context.laboratory.started.is_set() == context.laboratory.cleaned_up.is_set()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert context.laboratory.cleaned_up.is_set()
     assert context.closed == 1
     assert not context.used_after_closing
 

@@ -206,12 +206,16 @@ async def test_operations_run_side_by_side(site: Site) -> None:
         assert await socket.ask("{ hello }") == {"data": {"hello": "hello you"}}
 
 
-async def test_an_id_in_use_closes_the_socket_and_ends_what_ran(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("id_", "reason"), [("a", "Subscriber for a already exists"), ("é" * 200, "Subscriber for " + "é" * 54)]
+)
+async def test_an_id_in_use_closes_the_socket_and_ends_what_ran(site: Site, id_: str, reason: str) -> None:
     async with over_websocket(site) as socket:
-        await socket.subscribe("a", "subscription { forEver }")
+        await socket.subscribe(id_, "subscription { forEver }")
         await site.laboratory.started.wait()
-        await socket.subscribe("a", "{ hello }")
-        assert await socket.closed() == (4409, "Subscriber for a already exists")
+        await socket.subscribe(id_, "{ hello }")
+        # No close frame carries more than 123 bytes of reason.
+        assert await socket.closed() == (4409, reason)
     await _cleaned_up(site)
 
 

@@ -13,6 +13,7 @@ const WINDOW = 50;
 const FOLLOW_EVERY = 1_500;
 const PAINT_EVERY = 400;
 const SAY_EVERY = 1_000;
+const SLOW = 21;
 
 export class Show {
   onStart = () => {};
@@ -33,6 +34,10 @@ export class Show {
   #turned = 0;
   #said = 0;
   #flashed = 0;
+  /** Milliseconds a frame takes here, on average. */
+  #pace = 16;
+  #before = 0;
+  #isOdd = false;
   #pending = 0;
   /** Without motion: the order whose market order is about to end. */
   #toTell = null;
@@ -141,10 +146,18 @@ export class Show {
     cancelAnimationFrame(this.#pending);
     this.#pending = requestAnimationFrame((now) => {
       if (this.isStill) return;
-      if (!calm.matches) this.#play.frame(now);
+      if (!calm.matches && this.#isTime(now)) this.#play.frame(now);
       if (now - this.#painted > PAINT_EVERY) this.#paint(now);
       this.#frame();
     });
+  }
+
+  /** Where the machine can't keep up, every second frame is left out. */
+  #isTime(now) {
+    this.#pace += (Math.min(now - this.#before, 100) - this.#pace) / 20;
+    this.#before = now;
+    this.#isOdd = !this.#isOdd;
+    return this.#isOdd || this.#pace < SLOW;
   }
 
   #arrived(market) {
