@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import typer
+import uvloop
 
 from app import main as server
 from app.infra import migrate as migrations
@@ -133,7 +134,7 @@ def _settings(host: str | None = None, port: int | None = None, **more: object) 
 
 def _run(work: object) -> None:
     try:
-        asyncio.run(work)  # type: ignore[arg-type]
+        uvloop.run(work)  # type: ignore[arg-type]
     except KeyboardInterrupt:
         return
     except OSError as error:

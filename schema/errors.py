@@ -16,7 +16,7 @@ COMMON = {
     "IDEMPOTENCY_KEY_INVALID": "The idempotency key is not a UUID.",
     "IDEMPOTENCY_KEY_REUSED": "The idempotency key was used before with other input: take a new one.",
     "OVERLOADED": "Too much is going on; send the same request with the same key again in a moment.",
-    "OUTCOME_UNKNOWN": "The connection to the database broke at the last moment: ask again with the same key to learn what happened.",
+    "OUTCOME_UNKNOWN": "The database was lost at the last moment: ask again with the same key to learn what happened.",
 }
 
 

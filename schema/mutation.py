@@ -21,7 +21,7 @@ class Mutation:
     )
     place_order: orders.PlaceOrderPayload = strawberry.mutation(
         resolver=orders.place_order,
-        description="Place a market order. It gathers with others for a moment, is dealt with them as one market order, "
+        description="Place a market order. It gathers with others for a moment, is dealt with them as one, "
         "and comes back as an exact fill at the average price.",
     )
     cancel_order: orders.CancelOrderPayload = strawberry.mutation(

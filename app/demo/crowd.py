@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx2
+import uvloop
 
 from app.demo.client import Client
 from app.demo.investor import Investor
@@ -100,4 +101,4 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main(asked.url, asked.home, asked.tenant, asked.count))
+        uvloop.run(main(asked.url, asked.home, asked.tenant, asked.count))

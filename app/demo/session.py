@@ -17,10 +17,24 @@ query Me {
         node {
           id
           name
-          cash { buyingPower { amount } settled { amount } unsettled { amount } held { amount } withdrawable { amount } }
+          cash {
+            buyingPower { amount }
+            settled { amount }
+            unsettled { amount }
+            held { amount }
+            withdrawable { amount }
+          }
           value { total { amount currency } }
           positions(first: 10) {
-            edges { node { instrument { symbol } quantity averageCost { amount } marketValue { amount } gain { amount } } }
+            edges {
+              node {
+                instrument { symbol }
+                quantity
+                averageCost { amount }
+                marketValue { amount }
+                gain { amount }
+              }
+            }
           }
         }
       }
@@ -83,10 +97,19 @@ subscription Fills($account: ID!) {
 }
 """
 
-MARKET = """query Market {
+MARKET = """# What can be traded, what it costs, and what it cost: real closes, simulated quotes between them.
+query Market {
   market { now simulated }
   instruments(first: 10, search: "a") {
-    edges { node { symbol name isOpen quote { bid { amount } ask { amount } simulated } bars(first: 5) { edges { node { time close { amount } source } } } } }
+    edges {
+      node {
+        symbol
+        name
+        isOpen
+        quote { bid { amount } ask { amount } simulated }
+        bars(first: 5) { edges { node { time close { amount } source } } }
+      }
+    }
   }
 }
 """

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import uvloop
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -29,7 +30,7 @@ def show(settings: Settings, investors: int) -> None:
         database = server.database(settings)
         url = database.__enter__()
     try:
-        asyncio.run(_run(url, settings, tokens, investors))
+        uvloop.run(_run(url, settings, tokens, investors))
     except KeyboardInterrupt:
         pass
     except OSError as error:

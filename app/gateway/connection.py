@@ -11,10 +11,11 @@ import structlog
 from graphql import OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from app.gateway import protocol
 from app.gateway.credentials import from_payload
 from app.gateway.errors import Code, RequestError, refused, unexpected
 from app.gateway.execution import Operations
-from app.gateway.protocol import Close, CloseCode, Complete, Gone, Init, Message, Ping, Pong, Subscribe, read_message
+from app.gateway.protocol import Close, CloseCode, Complete, Gone, Init, Message, Ping, Pong, Subscribe
 from app.gateway.requests import Request
 from app.identity.tokens import InvalidToken, Verifier
 from app.kernel.clock import Clock
@@ -83,7 +84,7 @@ class Connection:
                 principal = await self._greet()
         except TimeoutError:
             raise Close(CloseCode.INITIALISATION_TIMEOUT, "Connection initialisation timeout") from None
-        await self._send({"type": "connection_ack"})
+        await self._send(protocol.message("connection_ack"))
         tasks.create_task(self._beat(principal))
         while True:
             await self._handle(await self._receive(), principal, tasks)
@@ -99,7 +100,7 @@ class Connection:
                     except InvalidToken as error:
                         raise Close(CloseCode.FORBIDDEN, f"Forbidden: {error}") from None
                 case Ping(payload):
-                    await self._send(_message("pong", payload=payload))
+                    await self._send(protocol.message("pong", payload=payload))
                 case Subscribe():
                     raise Close(CloseCode.UNAUTHORIZED, "Unauthorized: send connection_init first")
 
@@ -110,7 +111,7 @@ class Connection:
             case Complete(id_):
                 await self._stop(id_)
             case Ping(payload):
-                await self._send(_message("pong", payload=payload))
+                await self._send(protocol.message("pong", payload=payload))
             case Pong():
                 pass
             case Init():
@@ -123,7 +124,7 @@ class Connection:
         if len(self._running) >= self._pace.operations:
             message = f"{self._pace.operations} operations are running on this socket already; complete one first."
             error = refused(message, Code.TOO_MANY_OPERATIONS)
-            await self._send(_message("error", id_, error.payload))
+            await self._send(protocol.message("error", id_, error.payload))
             return
         self._running[id_] = tasks.create_task(self._operate(id_, request, principal))
 
@@ -137,13 +138,13 @@ class Connection:
     async def _operate(self, id_: str, request: Request, principal: Principal) -> None:
         try:
             await self._answer(id_, request, principal)
-            last = _message("complete", id_)
+            last = protocol.message("complete", id_)
         except RequestError as error:
-            last = _message("error", id_, error.payload)
+            last = protocol.message("error", id_, error.payload)
         except (Close, Gone):
             raise
         except Exception as error:  # noqa: BLE001  what is unexpected is logged there
-            last = _message("error", id_, unexpected(error).payload)
+            last = protocol.message("error", id_, unexpected(error).payload)
         # The id is free for the client from the moment that it may have read this.
         self._running.pop(id_, None)
         await self._send(last)
@@ -152,12 +153,12 @@ class Connection:
         prepared = self._answers.documents.prepare(request.query, request.operation_name)
         if prepared.kind is not OperationType.SUBSCRIPTION:
             answer = await self._answers.execute(prepared, request.variables, principal)
-            await self._send(_message("next", id_, answer))
+            await self._send(protocol.message("next", id_, answer))
             return
         # Each answer is sent before the next one is asked for: a slow client slows its subscriptions, not our memory.
         async with aclosing(self._answers.subscribe(prepared, request.variables, principal)) as answers:
             async for answer in answers:
-                await self._send(_message("next", id_, answer))
+                await self._send(protocol.message("next", id_, answer))
 
     async def _beat(self, principal: Principal) -> None:
         """Keep the way through proxies and phones open; notice a client that is gone, and a token that expires."""
@@ -168,7 +169,7 @@ class Connection:
             if self._unanswered_pings >= self._pace.silent_pings:
                 raise Close(CloseCode.SILENT, f"Nothing came after {self._unanswered_pings} pings")
             self._unanswered_pings += 1
-            await self._send({"type": "ping"})
+            await self._send(protocol.message("ping"))
 
     def _require_current(self, principal: Principal) -> None:
         if principal.expires_at <= self._clock.now():
@@ -182,7 +183,7 @@ class Connection:
         text = frame.get("text")
         if text is None:
             raise Close(CloseCode.BAD_REQUEST, "Invalid message: binary frames are not taken, send text")
-        return read_message(text)
+        return protocol.read_message(text)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._deliver({"type": "websocket.send", "text": orjson.dumps(message).decode()})
@@ -198,12 +199,3 @@ class Connection:
         except (WebSocketDisconnect, RuntimeError):
             # RuntimeError is how the server says that it has sent the close frame itself.
             raise Gone from None
-
-
-def _message(type_: str, id_: str | None = None, payload: object = None) -> dict[str, Any]:
-    message: dict[str, Any] = {"type": type_}
-    if id_ is not None:
-        message["id"] = id_
-    if payload is not None:
-        message["payload"] = payload
-    return message

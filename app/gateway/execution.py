@@ -147,7 +147,7 @@ async def _abandon(executor: Executor[Any]) -> None:
     await asyncio.sleep(0)
     for future in left:
         future.cancel()
-    await asyncio.wait(left)
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws: what clients may send, and the codes that a socket closes with."""
+"""The messages of graphql-transport-ws: what clients may send, what we send, and the codes that a socket closes with."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -94,6 +94,12 @@ def read_message(text: str) -> Message:
             raise _bad(f"unknown message type {unknown[:40]!r}")
         case _:
             raise _bad('"type" must be a string')
+
+
+def message(type_: str, id_: str | None = None, payload: object = None) -> dict[str, Any]:
+    """A message of ours; what is ``None`` is left out."""
+    parts = {"type": type_, "id": id_, "payload": payload}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def _payload(message: dict[str, Any]) -> dict[str, Any] | None:

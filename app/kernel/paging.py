@@ -13,7 +13,7 @@ MAX_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class PageOf(Generic[K]):
-    """A page asked for: the first ``limit`` items past ``after``, or with ``backward`` the last ones before ``before``."""
+    """A page asked for: the first ``limit`` items past ``after``, or (``backward``) the last ones before ``before``."""
 
     limit: int
     backward: bool = False

@@ -95,8 +95,8 @@ class GroupCommit:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
             raise Overloaded(f"{self._queue.maxsize} commands are waiting already; try again in a moment") from None
-        # Shielded by design: a caller that goes away doesn't take its command back.
-        return await asyncio.shield(waiting.answer)
+        # A caller that goes away cancels its wait, not its command.
+        return await waiting.answer
 
     async def answered(self, key: IdempotencyKey) -> UUID | None:
         """The answer that is stored for the key, if there is one; raises a ``Refusal`` if it was for other input."""

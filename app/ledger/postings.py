@@ -53,7 +53,7 @@ def withdrawal(journal: Journal, book: int, amount: int) -> list[Leg]:
 
 
 def hold_cash(book: int, amount: int) -> list[Leg]:
-    """A buy is accepted: settled, then unsettled, then instant money is held. The three legs' takings are its Funding."""
+    """A buy is accepted: settled, then unsettled, then instant money is held. What the legs take is its Funding."""
     held = address(book, USD, Kind.HELD)
     return [
         Leg(address(book, USD, Kind.SETTLED), held, amount, up_to=True),

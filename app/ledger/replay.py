@@ -8,7 +8,8 @@ from app.kernel.money import to_text, to_units
 from app.ledger.chart import accounts_of, asset_of, book_of, kind_of
 
 _LOG = """
-SELECT position, leg, amount, debit_account_id, debit_sequence, debit_balance, credit_account_id, credit_sequence, credit_balance
+SELECT position, leg, amount,
+       debit_account_id, debit_sequence, debit_balance, credit_account_id, credit_sequence, credit_balance
 FROM ledger.transfer WHERE journal_id = $1 {only} ORDER BY position, leg
 """
 _ONLY_BOOK = "AND (debit_account_id BETWEEN $2 AND $3 OR credit_account_id BETWEEN $2 AND $3)"
@@ -78,7 +79,8 @@ async def _compare(
 
 
 def _wrong(account: int, position: int, leg: int, expected: int, found: int) -> str:
-    return f"{describe(account)} at position {position}, leg {leg}: the log's own sum is {to_text(expected)}, the entry says {to_text(found)}"
+    where = f"{describe(account)} at position {position}, leg {leg}"
+    return f"{where}: the log's own sum is {to_text(expected)}, the entry says {to_text(found)}"
 
 
 def describe(account: int) -> str:

@@ -66,8 +66,8 @@ async def close_windows(batch: Batch, commands: Sequence[CloseWindow]) -> list[M
 
 async def _waiting(batch: Batch, command: CloseWindow) -> list[Order]:
     rows = await batch.connection.fetch(
-        "SELECT * FROM customer_order WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'"
-        " ORDER BY placed_at, id LIMIT $4",
+        "SELECT * FROM customer_order WHERE journal_id = $1 AND instrument_id = $2 AND side = $3"
+        " AND status = 'ACCEPTED' ORDER BY placed_at, id LIMIT $4",
         batch.journal.id,
         command.instrument_id,
         command.side.value,
@@ -141,8 +141,8 @@ async def _record(batch: Batch, statements: Sequence[_Statement], claimants: Seq
         (each.market_order.id, order.id, to_decimal(units)) for each in statements for order, units in each.shares
     ]
     await batch.connection.execute(
-        "INSERT INTO allocation (market_order_id, order_id, tenant_id, quantity)"
-        " SELECT market_order, id, $1, quantity FROM unnest($2::uuid[], $3::uuid[], $4::numeric[]) AS u(market_order, id, quantity)",
+        "INSERT INTO allocation (market_order_id, order_id, tenant_id, quantity) SELECT market_order, id, $1, quantity"
+        " FROM unnest($2::uuid[], $3::uuid[], $4::numeric[]) AS u(market_order, id, quantity)",
         batch.journal.tenant_id,
         *(list(column) for column in zip(*shares, strict=True)) if shares else ([], [], []),
     )
@@ -216,7 +216,7 @@ def _row(batch: Batch, made: MarketOrder, claimed_by: UUID) -> tuple[Any, ...]:
 
 
 _INSERT_MARKET_ORDER = """
-INSERT INTO market_order (id, tenant_id, journal_id, book_id, instrument_id, side, status, capacity, requested_quantity, quantity,
-  supplied, reference_price, trade_date, settles_on, created_at, claimed_by, claimed_at)
+INSERT INTO market_order (id, tenant_id, journal_id, book_id, instrument_id, side, status, capacity,
+  requested_quantity, quantity, supplied, reference_price, trade_date, settles_on, created_at, claimed_by, claimed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $15)
 """

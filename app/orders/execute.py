@@ -83,10 +83,7 @@ async def _store(batch: Batch, executions: Sequence[Report], news: dict[UUID, _N
     """Insert the executions; answers those that were not known, with the ids they got."""
     by_id = {new_id(): report for report in executions}
     stored = await batch.connection.fetch(
-        "INSERT INTO execution SELECT id, $1, market_order, venue, trade_date, execution, quantity, price, executed_at, $2"
-        " FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::text[], $8::numeric[], $9::numeric[], $10::timestamptz[])"
-        " AS u(id, market_order, venue, trade_date, execution, quantity, price, executed_at)"
-        " ON CONFLICT (venue, trade_date, venue_execution_id) DO NOTHING RETURNING id",
+        _STORE,
         batch.journal.tenant_id,
         batch.recorded_at,
         list(by_id),
@@ -168,3 +165,11 @@ async def _close(
             made.settles_on,
         )
     return closing_entry(batch.journal, progress, outcome, batch.effective_at)
+
+
+_STORE = """
+INSERT INTO execution SELECT id, $1, market_order, venue, trade_date, execution, quantity, price, executed_at, $2
+FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::text[], $8::numeric[], $9::numeric[], $10::timestamptz[])
+  AS u(id, market_order, venue, trade_date, execution, quantity, price, executed_at)
+ON CONFLICT (venue, trade_date, venue_execution_id) DO NOTHING RETURNING id
+"""

@@ -127,7 +127,7 @@ def _nothing_to_sell() -> Refusal:
 
 
 _INSERT = """
-INSERT INTO customer_order (id, tenant_id, journal_id, account_id, book_id, instrument_id, side, amount, quantity, sell_all,
-  status, reference_price, held, funded_settled, funded_unsettled, funded_instant, placed_at)
+INSERT INTO customer_order (id, tenant_id, journal_id, account_id, book_id, instrument_id, side, amount, quantity,
+  sell_all, status, reference_price, held, funded_settled, funded_unsettled, funded_instant, placed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """

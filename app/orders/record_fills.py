@@ -61,8 +61,8 @@ async def _update_orders(batch: Batch, fills: Sequence[OrderFill]) -> None:
         *columns,
     )
     await batch.connection.execute(
-        "UPDATE customer_order o SET filled_quantity = u.quantity, filled_amount = u.amount, status = u.status, held = u.held,"
-        " reason = u.reason, ended_at = CASE WHEN u.final THEN $8::timestamptz END"
+        "UPDATE customer_order o SET filled_quantity = u.quantity, filled_amount = u.amount, status = u.status,"
+        " held = u.held, reason = u.reason, ended_at = CASE WHEN u.final THEN $8::timestamptz END"
         " FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::text[], $5::numeric[], $6::text[], $7::boolean[])"
         " AS u(id, quantity, amount, status, held, reason, final) WHERE o.id = u.id",
         *columns,
@@ -79,8 +79,9 @@ async def _open_lots(batch: Batch, buys: Fills) -> None:
         "INSERT INTO lot SELECT id, $1, book, instrument, opened_on, quantity, cost, quantity, cost"
         " FROM unnest($2::uuid[], $3::bigint[], $4::int[], $5::date[], $6::numeric[], $7::numeric[])"
         " AS u(id, book, instrument, opened_on, quantity, cost)"
-        " ON CONFLICT (order_id) DO UPDATE SET quantity = lot.quantity + EXCLUDED.quantity, cost = lot.cost + EXCLUDED.cost,"
-        " remaining = lot.remaining + EXCLUDED.remaining, remaining_cost = lot.remaining_cost + EXCLUDED.remaining_cost",
+        " ON CONFLICT (order_id) DO UPDATE SET"
+        " quantity = lot.quantity + EXCLUDED.quantity, remaining = lot.remaining + EXCLUDED.remaining,"
+        " cost = lot.cost + EXCLUDED.cost, remaining_cost = lot.remaining_cost + EXCLUDED.remaining_cost",
         batch.journal.tenant_id,
         [fill.order.id for _, fill in buys],
         [fill.order.book_id for _, fill in buys],
@@ -133,7 +134,8 @@ async def _open_lots_of(batch: Batch, sells: Fills) -> dict[tuple[int, int], dic
     rows = await batch.connection.fetch(
         "SELECT l.book_id, l.instrument_id, l.order_id, l.opened_on, l.remaining, l.remaining_cost FROM lot l"
         " JOIN (SELECT DISTINCT * FROM unnest($1::bigint[], $2::int[])) AS u(book, instrument)"
-        " ON l.book_id = u.book AND l.instrument_id = u.instrument WHERE l.remaining > 0 ORDER BY l.opened_on, l.order_id",
+        " ON l.book_id = u.book AND l.instrument_id = u.instrument"
+        " WHERE l.remaining > 0 ORDER BY l.opened_on, l.order_id",
         [fill.order.book_id for _, fill in sells],
         [made.instrument_id for made, _ in sells],
     )

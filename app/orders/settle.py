@@ -48,8 +48,7 @@ async def settle_due(batch: Batch, commands: Sequence[SettleDue]) -> list[Settle
 
 async def _trades(batch: Batch, today: date) -> int:
     rows = await batch.connection.fetch(
-        "UPDATE trade_settlement SET settled_at = $3 WHERE market_order_id IN (SELECT market_order_id FROM trade_settlement"
-        " WHERE journal_id = $1 AND due_on <= $2 AND settled_at IS NULL ORDER BY due_on, market_order_id LIMIT $4) RETURNING *",
+        _SETTLE_TRADES,
         batch.journal.id,
         today,
         batch.recorded_at,
@@ -88,10 +87,7 @@ async def _proceeds(batch: Batch, today: date) -> int:
         batch.recorded_at,
     )
     rows = await batch.connection.fetch(
-        "SELECT a.book_id, a.balance - coalesce(d.due, 0) AS settled FROM ledger.account a LEFT JOIN"
-        " (SELECT book_id, sum(amount) AS due FROM cash_settlement WHERE journal_id = $1 AND settled_at IS NULL GROUP BY book_id) d"
-        " USING (book_id) WHERE a.journal_id = $1 AND a.asset_id = $2 AND a.kind = $3 AND a.balance > coalesce(d.due, 0)"
-        " ORDER BY a.book_id LIMIT $4",
+        _NOT_DUE_ANY_MORE,
         batch.journal.id,
         USD,
         Kind.UNSETTLED,
@@ -108,3 +104,20 @@ async def _proceeds(batch: Batch, today: date) -> int:
         ]
     )
     return len(rows)
+
+
+_SETTLE_TRADES = """
+UPDATE trade_settlement SET settled_at = $3 WHERE market_order_id IN (
+  SELECT market_order_id FROM trade_settlement WHERE journal_id = $1 AND due_on <= $2 AND settled_at IS NULL
+  ORDER BY due_on, market_order_id LIMIT $4)
+RETURNING *
+"""
+
+_NOT_DUE_ANY_MORE = """
+SELECT a.book_id, a.balance - coalesce(d.due, 0) AS settled
+FROM ledger.account a LEFT JOIN (
+  SELECT book_id, sum(amount) AS due FROM cash_settlement WHERE journal_id = $1 AND settled_at IS NULL GROUP BY book_id
+) d USING (book_id)
+WHERE a.journal_id = $1 AND a.asset_id = $2 AND a.kind = $3 AND a.balance > coalesce(d.due, 0)
+ORDER BY a.book_id LIMIT $4
+"""

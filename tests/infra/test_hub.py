@@ -35,6 +35,10 @@ async def hubs(url: str, count: int) -> AsyncIterator[list[Hub]]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+_KILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = 'wealthgraph-doorbell' AND datname = current_database()
+"""
 _LISTENING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE application_name = 'wealthgraph-doorbell' AND datname = current_database() AND query ILIKE 'LISTEN%'
@@ -42,18 +46,18 @@ WHERE application_name = 'wealthgraph-doorbell' AND datname = current_database()
 
 
 async def test_a_ring_wakes_those_who_wait_for_the_stream_here_and_elsewhere(database_url: str) -> None:
-    async with hubs(database_url, 2) as (here, there):
-        async with (
-            here.listen("book:1") as one,
-            there.listen("book:1", "book:2") as two,
-            there.listen("book:3") as other,
-        ):
-            here.ring(["book:1"])
-            assert await one.wait(LONG)
-            assert await two.wait(LONG)
-            here.ring(["book:2"])
-            assert await two.wait(LONG)
-            assert not await other.wait(0)
+    async with (
+        hubs(database_url, 2) as (here, there),
+        here.listen("book:1") as one,
+        there.listen("book:1", "book:2") as two,
+        there.listen("book:3") as other,
+    ):
+        here.ring(["book:1"])
+        assert await one.wait(LONG)
+        assert await two.wait(LONG)
+        here.ring(["book:2"])
+        assert await two.wait(LONG)
+        assert not await other.wait(0)
 
 
 async def test_rings_that_nobody_waits_for_are_remembered_as_one(database_url: str) -> None:

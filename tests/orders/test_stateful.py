@@ -318,7 +318,7 @@ WHERE p.shares <> coalesce(l.shares, 0)
 UNION ALL
 SELECT 'lots sold', o.id::text FROM customer_order o LEFT JOIN lot_sale s ON s.order_id = o.id
 WHERE o.side = 'SELL' GROUP BY o.id
-HAVING (coalesce(sum(s.quantity), 0), coalesce(sum(s.proceeds), 0)) IS DISTINCT FROM (o.filled_quantity, o.filled_amount)
+HAVING coalesce(sum(s.quantity), 0) <> o.filled_quantity OR coalesce(sum(s.proceeds), 0) <> o.filled_amount
 """
 
 

@@ -1,4 +1,4 @@
-"""Two server processes on one database: no window closes twice, no event is lost, and one finishes what the other began."""
+"""Two server processes on one database: no window closes twice, no event is lost, one finishes the other's work."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,8 @@ OPEN = """mutation($key: String!) { openAccount(name: "x", idempotencyKey: $key)
 DEPOSIT = """mutation($account: ID!, $key: String!) {
   deposit(input: {accountId: $account, amount: {amount: "1000.00"}}, idempotencyKey: $key) { errors { code } } }"""
 PLACE = """mutation($account: ID!, $symbol: String!, $key: String!) {
-  placeOrder(input: {accountId: $account, symbol: $symbol, side: BUY, amount: {amount: "10.00"}}, idempotencyKey: $key) {
+  placeOrder(
+    input: {accountId: $account, symbol: $symbol, side: BUY, amount: {amount: "10.00"}}, idempotencyKey: $key) {
     order { id } errors { code } } }"""
 FOLLOW = """subscription($account: ID!) { orderEvents(accountId: $account) { cursor type order { id } } }"""
 FINAL = {"ORDER_FILLED", "ORDER_CANCELED", "ORDER_REJECTED"}

@@ -4,6 +4,8 @@ const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 /** The server pings every few seconds; when it is silent for this long, the connection is dead. */
 const SILENCE = 20_000;
+/** A connection that held for this long was a sound one: the waits begin anew. */
+const SOUND = 10_000;
 /** Close codes after which another token is needed. */
 const TOKEN_REFUSED = new Set([4401, 4403]);
 
@@ -14,6 +16,7 @@ export class Socket {
   #socket = null;
   #token = null;
   #failures = 0;
+  #liveSince = Infinity;
   #timer = 0;
   #watch = 0;
 
@@ -54,6 +57,7 @@ export class Socket {
     this.#expect();
     switch (message.type) {
       case "connection_ack":
+        this.#liveSince = performance.now();
         this.#subscriptions.forEach((each, index) => this.#start(each, index));
         this.#onState("live");
         break;
@@ -61,13 +65,13 @@ export class Socket {
         this.#send({ type: "pong" });
         break;
       case "next":
-        this.#failures = 0;
-        if (message.payload.data) this.#subscriptions[message.id]?.take(message.payload.data);
+        if (message.payload.errors) this.#closed(0);
+        else this.#subscriptions[message.id]?.take(message.payload.data);
         break;
       case "error":
       case "complete":
         // Ours never end by themselves: begin again, all of them, with a pause.
-        this.#socket.close(1000);
+        this.#closed(0);
         break;
     }
   }
@@ -93,6 +97,8 @@ export class Socket {
     this.#socket = null;
     socket.onclose = socket.onmessage = null;
     socket.close();
+    if (performance.now() - this.#liveSince > SOUND) this.#failures = 0;
+    this.#liveSince = Infinity;
     this.#onState("waiting");
     if (TOKEN_REFUSED.has(code)) {
       const refused = this.#token;

@@ -1,0 +1,153 @@
+"""The ledger against pgbench's least double-entry transfer, in one run: ``python -m benchmarks.ledger``."""
+
+import argparse
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import uvloop
+
+from app.infra.database import ENGINE_ROLE, engine_pool
+from app.kernel.clock import SystemClock
+from app.kernel.errors import Refusal
+from app.kernel.events import EventType, NewEvent
+from app.kernel.ids import new_id
+from app.kernel.money import UNIT
+from app.ledger.books import open_books, open_tenant
+from app.ledger.chart import USD, BookKind, Kind, address
+from app.ledger.commit import Batch, GroupCommit
+from app.ledger.types import Entry, Leg, Posted
+from benchmarks import pgbench
+from benchmarks.stage import stage
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One unit from a book's settled cash to another's."""
+
+    debit: int
+    credit: int
+
+
+async def transfer(batch: Batch, commands: Sequence[Transfer]) -> list[Posted | Refusal]:
+    """Every guarantee on: event, sequence and running balance per side, no overdraft, gapless position."""
+    verdicts = await batch.post(
+        [
+            Entry(
+                NewEvent(each.debit, EventType.WITHDRAWAL, "benchmark", batch.effective_at),
+                [Leg(address(each.debit, USD, Kind.SETTLED), address(each.credit, USD, Kind.SETTLED), 1)],
+            )
+            for each in commands
+        ]
+    )
+    assert all(isinstance(verdict, Posted) for verdict in verdicts)
+    return verdicts  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Transfers per second, and the callers' waits in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+async def measure(commits: GroupCommit, books: Sequence[int], callers: int, hot: bool, seconds: float) -> Measured:
+    """So many callers, each with one transfer under way at a time."""
+    waits: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def caller() -> None:
+        while (started := time.perf_counter()) < end:
+            debit, credit = random.sample(books[1:] if hot else books, 2)
+            await commits.submit(transfer, Transfer(books[0] if hot else debit, credit))
+            waits.append(time.perf_counter() - started)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    took = time.perf_counter() - started
+    cuts = statistics.quantiles(waits, n=100)
+    return Measured(len(waits) / took, cuts[49] * 1000, cuts[98] * 1000)
+
+
+async def ours(url: str, seconds: float) -> dict[tuple[int, bool], Measured]:
+    """All our cases, by number of callers and whether one account is hot."""
+    clock = SystemClock()
+    connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
+    journal = await open_tenant(connection, "Benchmark", clock.now())
+    books = await open_books(connection, journal.id, BookKind.CUSTOMER, [new_id() for _ in range(pgbench.ACCOUNTS)])
+    await connection.close()
+    pool = await engine_pool(url, 2)
+    commits = GroupCommit(pool, journal, clock=clock, market_clock=clock, ring=lambda *_: None)
+    writer = asyncio.create_task(commits.run())
+    await commits.submit(_fund, books)
+    found = {
+        (callers, hot): await measure(commits, books, callers, hot, seconds)
+        for hot in (False, True)
+        for callers in (1, 100, 1_000)
+    }
+    writer.cancel()
+    await pool.close()
+    return found
+
+
+async def _fund(batch: Batch, commands: Sequence[Sequence[int]]) -> list[None]:
+    bank = address(batch.journal.outside, USD, Kind.FBO)
+    for books in commands:
+        await batch.post_facts(
+            [
+                Entry(
+                    NewEvent(book, EventType.DEPOSIT, "benchmark", batch.effective_at),
+                    [Leg(bank, address(book, USD, Kind.SETTLED), 1_000_000 * UNIT)],
+                )
+                for book in books
+            ]
+        )
+    return [None] * len(commands)
+
+
+def main() -> None:
+    """Measure both and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4, help="per case")
+    seconds = parser.parse_known_args()[0].seconds
+    with stage() as (_, url):
+        uvloop.run(_setup_peer(url))
+        peers = {
+            (function, hot): max(
+                pgbench.transfers_per_second(url, function=function, hot=hot, clients=clients, seconds=seconds)
+                for clients in (1, 8)
+            )
+            for function in (False, True)
+            for hot in (False, True)
+        }
+        bare = pgbench.transfers_per_second(url, function=True, hot=False, clients=1, seconds=seconds)
+        results = uvloop.run(ours(url, seconds))
+    print("\nLedger: transfers/s; peers are pgbench, the better of 1 and 8 clients, durable commits")
+    print(f"  {'case':<22}{'ours':>9}{'p50 ms':>9}{'p99 ms':>9}{'six statements':>18}{'one function':>16}")
+    for (callers, hot), found in results.items():
+        case = f"{callers} callers, {'hot' if hot else 'spread'}"
+        six, one = peers[False, hot], peers[True, hot]
+        print(
+            f"  {case:<22}{found.rate:>9,.0f}{found.p50:>9.2f}{found.p99:>9.2f}"
+            f"{f'{six:,.0f} ({found.rate / six:.1f}×)':>18}{f'{one:,.0f} ({found.rate / one:.1f}×)':>16}"
+        )
+    alone = results[1, False]
+    print(
+        f"  one caller's p50 is {alone.p50 / (1000 / bare):.1f}× that of one durable commit of the function (1 client)"
+    )
+
+
+async def _setup_peer(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(pgbench.SETUP)
+    await connection.close()
+
+
+if __name__ == "__main__":
+    main()
