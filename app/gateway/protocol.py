@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws: what clients may send, what we send, and the codes that a socket closes with."""
+"""The messages of graphql-transport-ws, both ways, and the codes that a socket closes with."""
 
 from dataclasses import dataclass
 from enum import IntEnum

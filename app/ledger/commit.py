@@ -96,7 +96,8 @@ class GroupCommit:
         except asyncio.QueueFull:
             raise Overloaded(f"{self._queue.maxsize} commands are waiting already; try again in a moment") from None
         # A caller that goes away cancels its wait, not its command.
-        return await waiting.answer
+        answer: A = await waiting.answer
+        return answer
 
     async def answered(self, key: IdempotencyKey) -> UUID | None:
         """The answer that is stored for the key, if there is one; raises a ``Refusal`` if it was for other input."""

@@ -169,7 +169,8 @@ async def _close(
 
 _STORE = """
 INSERT INTO execution SELECT id, $1, market_order, venue, trade_date, execution, quantity, price, executed_at, $2
-FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::text[], $8::numeric[], $9::numeric[], $10::timestamptz[])
+FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::text[], $8::numeric[], $9::numeric[],
+            $10::timestamptz[])
   AS u(id, market_order, venue, trade_date, execution, quantity, price, executed_at)
 ON CONFLICT (venue, trade_date, venue_execution_id) DO NOTHING RETURNING id
 """

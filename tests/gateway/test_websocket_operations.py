@@ -143,8 +143,8 @@ async def test_a_client_that_is_cut_off_takes_its_operations_along(site: Site) -
 
 
 async def test_the_server_pings_and_hears_the_answers() -> None:
-    async with _pace(ping_every=MOMENT, silent_pings=2) as site, over_websocket(site) as socket:
-        for _ in range(6):
+    async with _pace(ping_every=MOMENT, silent_pings=5) as site, over_websocket(site) as socket:
+        for _ in range(8):
             async with asyncio.timeout(DEADLINE):
                 assert json.loads(await socket.connection.recv()) == {"type": "ping"}
             await socket.send({"type": "pong"})
@@ -158,7 +158,7 @@ async def test_a_client_that_has_fallen_silent_is_closed() -> None:
 
 
 async def test_a_token_that_expires_closes_the_socket() -> None:
-    async with _pace(ping_every=MOMENT) as site, over_websocket(site) as socket:
+    async with _pace(ping_every=MOMENT, silent_pings=1_000) as site, over_websocket(site) as socket:
         await socket.subscribe("a", "subscription { forEver }")
         await site.laboratory.started.wait()
         site.clock.advance(timedelta(hours=1))

@@ -1,4 +1,4 @@
-"""A market order dealt from beginning to end without a database: what customers wish for, and what the venue reports."""
+"""A market order dealt from beginning to end without a database: customers' wishes, the venue's reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +14,7 @@ from app.orders.fill import OrderFill, Outcome, Participant, Progress, fills_of,
 from app.orders.request import Size, dollars_to_hold, shares_to_hold
 from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Side
 
+_ID = UUID(int=1)
 _AT = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 
 
@@ -34,7 +35,7 @@ class Dealing:
     price: int
     inventory: int = 0
     whole_shares: bool = True
-    market_order_id: UUID = UUID(int=1)
+    market_order_id: UUID = _ID
     market_order: MarketOrder = field(init=False)
     deal: Deal = field(init=False)
     participants: list[Participant] = field(init=False)

@@ -59,6 +59,9 @@ export class Account {
     if (house.size === 0n) return "It came out even: nothing was left for the house.";
     const size = briefly(distance(house.size));
     const keeps = made.side === "BUY" ? house.size > 0n : house.size < 0n;
+    if (!made.instrument.wholeShares) {
+      return `The price moved a little on the way, so the house ${keeps ? "keeps" : "gave"} ${size}: everybody’s amount is met exactly.`;
+    }
     return keeps
       ? `The house keeps ${size}, the rest of a whole share, at the same price as everybody.`
       : `The house gave ${size} from its inventory, so that whole shares could be dealt.`;

@@ -7,7 +7,7 @@ import { wish } from "./play.js";
 const READING_TIME = 7_000;
 /** An order that was alone has less to tell: it is told only when nothing better came for this long. */
 const BOREDOM = 14_000;
-const SUMMARY_EVERY = 30_000;
+const SUMMARY_EVERY = 60_000;
 
 export class Narrator {
   #sentence = byId("followed");
@@ -29,7 +29,7 @@ export class Narrator {
     if (now - this.#summed < SUMMARY_EVERY) return;
     if (this.#summed) {
       const [asked, filled] = [orders - this.#before.orders, fills - this.#before.fills];
-      this.#summary.textContent = `In the last half minute ${asked} orders were accepted and ${filled} fills came back.`;
+      this.#summary.textContent = `In the last minute ${asked} orders were accepted and ${filled} fills came back.`;
     }
     this.#summed = now;
     this.#before = { orders, fills };

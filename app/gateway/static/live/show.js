@@ -14,6 +14,8 @@ const FOLLOW_EVERY = 1_500;
 const PAINT_EVERY = 400;
 const SAY_EVERY = 1_000;
 const SLOW = 21;
+/** More orders than this in one frame are what was missed while the connection was away: counted, but not shown. */
+const MOST_AT_ONCE = 40;
 
 export class Show {
   onStart = () => {};
@@ -34,6 +36,7 @@ export class Show {
   #turned = 0;
   #said = 0;
   #flashed = 0;
+  #burst = 0;
   /** Milliseconds a frame takes here, on average. */
   #pace = 16;
   #before = 0;
@@ -77,7 +80,7 @@ export class Show {
   }
 
   accepted(order) {
-    if (this.isStill) return;
+    if (this.isStill || ++this.#burst > MOST_AT_ONCE) return;
     const now = performance.now();
     if (this.#isWorthFollowing(order, now)) {
       this.#followed = now;
@@ -96,7 +99,7 @@ export class Show {
   }
 
   made(market) {
-    if (this.isStill) return;
+    if (this.isStill || this.#burst > MOST_AT_ONCE) return;
     const now = performance.now();
     if (!calm.matches) this.#play.made(market, now);
     else if (now - this.#flashed > SAY_EVERY) {
@@ -146,6 +149,7 @@ export class Show {
     cancelAnimationFrame(this.#pending);
     this.#pending = requestAnimationFrame((now) => {
       if (this.isStill) return;
+      this.#burst = 0;
       if (!calm.matches && this.#isTime(now)) this.#play.frame(now);
       if (now - this.#painted > PAINT_EVERY) this.#paint(now);
       this.#frame();

@@ -66,7 +66,7 @@ function step(number, title, ...children) {
 function asked({ made, orders, stated }) {
   const alone = "One investor’s order was alone in its window, for ";
   const text = orders.length === 1 ? alone : `${orders.length} investors’ orders gathered in one window, for `;
-  const end = " shares in all. Who takes part, and with what share, was written down before anything was sent.";
+  const end = ` ${made.instrument.symbol} in all. Who takes part, and with what share, was written down before anything was sent.`;
   return step("1", "What was asked", make("p", {}, text, figure(stated), end));
 }
 
@@ -81,7 +81,7 @@ function dealt({ made, isAlone, executions }) {
   const rows = executions.map(({ venue, size, each, amount }) =>
     make("tr", {}, cell(figure(size)), cell(dollars(each)), cell(dollars(amount)), make("td", {}, venue)),
   );
-  return step("2", "What was dealt", make("p", {}, words), table(["Shares", "Price", "Amount", "Venue"], rows), average);
+  return step("2", "What was dealt", make("p", {}, words), table(["Quantity", "Price", "Amount", "Venue"], rows), average);
 }
 
 function sharedOut({ made, isAlone, orders, total, house, dealt: whole }) {
