@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,7 +155,7 @@ class Connection:
             await self._send(protocol.message("next", id_, answer))
             return
         # Each answer is sent before the next one is asked for: a slow client slows its subscriptions, not our memory.
-        async with aclosing(self._answers.subscribe(prepared, request.variables, principal)) as answers:
+        async with contextlib.aclosing(self._answers.subscribe(prepared, request.variables, principal)) as answers:
             async for answer in answers:
                 await self._send(protocol.message("next", id_, answer))
 

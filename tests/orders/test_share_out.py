@@ -51,8 +51,8 @@ def test_every_step_is_exact_within_a_unit_of_quota_and_takes_nothing_back(
 ) -> None:
     weights, turns, totals = schedule
     whole, shares = sum(weights), [0] * len(weights)
-    for total in totals:
-        before, shares = shares, share_out(total, weights, shares, turns, more_to_come=total is not totals[-1])
+    for left, total in zip(reversed(range(len(totals))), totals, strict=True):
+        before, shares = shares, share_out(total, weights, shares, turns, more_to_come=left > 0)
         assert sum(shares) == total
         assert all(now >= then for now, then in zip(shares, before, strict=True))
         assert all(abs(share * whole - total * weight) < whole for share, weight in zip(shares, weights, strict=True))
@@ -82,9 +82,7 @@ def test_the_order_of_the_list_means_nothing(
 
 @settings(deadline=None, max_examples=80)
 @given(schedules(), st.booleans())
-def test_the_same_total_again_changes_nothing(
-    schedule: tuple[list[int], list[int], list[int]], more: bool
-) -> None:
+def test_the_same_total_again_changes_nothing(schedule: tuple[list[int], list[int], list[int]], more: bool) -> None:
     weights, turns, totals = schedule
     shares = [0] * len(weights)
     for total in totals:
@@ -117,5 +115,5 @@ def test_less_than_was_shared_out_cannot_be_all_there_is() -> None:
 
 @pytest.mark.parametrize("weights", [[], [0, 0], [2, -1]])
 def test_weights_must_be_positive_in_sum_and_none_negative(weights: list[int]) -> None:
-    with pytest.raises(ValueError, match="weights|empty"):
+    with pytest.raises(ValueError, match="weights must be positive"):
         share_out(0, weights, [0] * len(weights), range(len(weights)))

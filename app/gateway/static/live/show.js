@@ -3,6 +3,7 @@
 import { byId, calm, setText } from "./dom.js";
 import { UNIT, briefly, price, units } from "./exact.js";
 import { Narrator } from "./narrator.js";
+import { Pace } from "./pace.js";
 import { Places } from "./places.js";
 import { Play } from "./play.js";
 import { Asks, Fills } from "./rows.js";
@@ -13,9 +14,6 @@ const WINDOW = 50;
 const FOLLOW_EVERY = 1_500;
 const PAINT_EVERY = 400;
 const SAY_EVERY = 1_000;
-const SLOW = 21;
-/** More orders than this in one frame are what was missed while the connection was away: counted, but not shown. */
-const MOST_AT_ONCE = 40;
 
 export class Show {
   onStart = () => {};
@@ -27,6 +25,7 @@ export class Show {
   #asks = new Asks(byId("asks"));
   #fills = new Fills(byId("fills"));
   #narrator = new Narrator();
+  #pace = new Pace();
   #venue = byId("venue-deal");
   #rosette = byId("rosette");
   #play;
@@ -36,11 +35,6 @@ export class Show {
   #turned = 0;
   #said = 0;
   #flashed = 0;
-  #burst = 0;
-  /** Milliseconds a frame takes here, on average. */
-  #pace = 16;
-  #before = 0;
-  #isOdd = false;
   #pending = 0;
   /** Without motion: the order whose market order is about to end. */
   #toTell = null;
@@ -80,7 +74,8 @@ export class Show {
   }
 
   accepted(order) {
-    if (this.isStill || ++this.#burst > MOST_AT_ONCE) return;
+    this.#pace.arrived();
+    if (this.isStill || this.#pace.isFlooded) return;
     const now = performance.now();
     if (this.#isWorthFollowing(order, now)) {
       this.#followed = now;
@@ -99,7 +94,7 @@ export class Show {
   }
 
   made(market) {
-    if (this.isStill || this.#burst > MOST_AT_ONCE) return;
+    if (this.isStill || this.#pace.isFlooded) return;
     const now = performance.now();
     if (!calm.matches) this.#play.made(market, now);
     else if (now - this.#flashed > SAY_EVERY) {
@@ -149,19 +144,10 @@ export class Show {
     cancelAnimationFrame(this.#pending);
     this.#pending = requestAnimationFrame((now) => {
       if (this.isStill) return;
-      this.#burst = 0;
-      if (!calm.matches && this.#isTime(now)) this.#play.frame(now);
+      if (this.#pace.isTime(now) && !calm.matches) this.#play.frame(now);
       if (now - this.#painted > PAINT_EVERY) this.#paint(now);
       this.#frame();
     });
-  }
-
-  /** Where the machine can't keep up, every second frame is left out. */
-  #isTime(now) {
-    this.#pace += (Math.min(now - this.#before, 100) - this.#pace) / 20;
-    this.#before = now;
-    this.#isOdd = !this.#isOdd;
-    return this.#isOdd || this.#pace < SLOW;
   }
 
   #arrived(market) {
