@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import asyncpg
 from sqlalchemy import text
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Route
 
 from app.gateway.app import GatewayOptions, build
 from app.gateway.serve import listen, make_server
@@ -75,8 +77,18 @@ def application(
         clock=services.clock,
         ready=ready,
         options=GatewayOptions(origins=tuple(settings.allowed_origins)),
-        extra_routes=extra_routes,
+        extra_routes=(*_reading(), *extra_routes),
     )
+
+
+def _reading() -> list[BaseRoute]:
+    """What one may want to read beside the pages: the contract, and how the house is built."""
+    contract = schema.as_str() + "\n"
+    found: list[BaseRoute] = [Route("/schema.graphql", lambda _: PlainTextResponse(contract))]
+    house = Path(__file__).parents[1] / "docs" / "architecture.md"
+    if house.exists():
+        found.append(Route("/docs", lambda _: PlainTextResponse(house.read_text())))
+    return found
 
 
 Started = Callable[[Services], Awaitable[tuple[BaseRoute, ...]]]

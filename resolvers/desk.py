@@ -1,6 +1,6 @@
 """The desk: what an operator sees of the whole tenant."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -56,7 +56,7 @@ async def find_market_order(context: Context, market_order_id: UUID) -> MarketOr
     return await context.loaders.market_order.load(market_order_id)
 
 
-async def events(context: Context, after: str | None) -> AsyncIterator[Event]:
+async def events(context: Context, after: str | None) -> AsyncGenerator[Event, None]:
     """The tenant's whole log past the cursor, or from now on, each event once and in order."""
     require(context.principal, Action.VIEW_DESK)
     found = await desk(context)

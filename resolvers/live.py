@@ -1,6 +1,6 @@
 """The value of an account, followed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from app.identity.policy import Action
 from app.ledger.writers import stream_of_book
@@ -12,7 +12,7 @@ from resolvers.requests import account_for
 VALUE_INTERVAL = 1.0
 
 
-async def account_value(context: Context, account_id: str) -> AsyncIterator[accounts.Value]:
+async def account_value(context: Context, account_id: str) -> AsyncGenerator[accounts.Value, None]:
     """The account's value now, and again whenever it has changed."""
     account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
     last: tuple[int, int] | None = None

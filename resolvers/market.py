@@ -1,7 +1,7 @@
 """Instruments, quotes and bars."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -56,7 +56,7 @@ async def bars(context: Context, instrument: Instrument, interval: BarInterval, 
         return await read_bars(connection, instrument.id, interval, now, asked)
 
 
-async def quotes(context: Context, symbols: Sequence[str]) -> AsyncIterator[Quote]:
+async def quotes(context: Context, symbols: Sequence[str]) -> AsyncGenerator[Quote, None]:
     """The quotes of these symbols now, and each one again when it has changed: always the newest, never a backlog."""
     market = context.services.market
     wanted = [market.by_symbol(symbol) for symbol in symbols]

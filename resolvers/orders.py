@@ -1,6 +1,6 @@
 """Orders: placing, previewing, canceling, following."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -142,7 +142,7 @@ async def cancel_order(context: Context, order_id: str, key: str) -> Order:
     return await _fresh(context, id_)
 
 
-async def order_events(context: Context, account_id: str, after: int) -> AsyncIterator[Event]:
+async def order_events(context: Context, account_id: str, after: int) -> AsyncGenerator[Event, None]:
     """The account's order events past ``after``, then each new one as it is committed.
 
     The bell is taken before the log is read, so nothing falls between; the stream's sequence is gapless over all of

@@ -1,6 +1,7 @@
 """What can be followed."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import strawberry
@@ -24,23 +25,27 @@ Symbols = Annotated[list[str], strawberry.argument(description="Tickers, 50 at m
 
 
 async def _order_events(info: Info, account_id: AccountId, after: AfterCursor = None) -> AsyncGenerator[Any, None]:
-    async for event in resolve_orders.order_events(info.context, account_id, cursor_number(after)):
-        yield event
+    async with aclosing(resolve_orders.order_events(info.context, account_id, cursor_number(after))) as found:
+        async for event in found:
+            yield event
 
 
 async def _quotes(info: Info, symbols: Symbols) -> AsyncGenerator[Any, None]:
-    async for quote in resolve_market.quotes(info.context, symbols):
-        yield quote
+    async with aclosing(resolve_market.quotes(info.context, symbols)) as found:
+        async for quote in found:
+            yield quote
 
 
 async def _account_value(info: Info, account_id: AccountId) -> AsyncGenerator[Any, None]:
-    async for value in resolve_live.account_value(info.context, account_id):
-        yield value
+    async with aclosing(resolve_live.account_value(info.context, account_id)) as found:
+        async for value in found:
+            yield value
 
 
 async def _desk_events(info: Info, after: AfterCursor = None) -> AsyncGenerator[Any, None]:
-    async for event in resolve_desk.events(info.context, after):
-        yield event
+    async with aclosing(resolve_desk.events(info.context, after)) as found:
+        async for event in found:
+            yield event
 
 
 @strawberry.type(description="What can be followed.")

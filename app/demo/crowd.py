@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import contextlib
 import random
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,6 +97,4 @@ if __name__ == "__main__":
     parser.add_argument("--tenant", type=UUID, required=True)
     parser.add_argument("--count", type=int, default=300)
     asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(main(asked.url, asked.home, asked.tenant, asked.count))
+    uvloop.run(main(asked.url, asked.home, asked.tenant, asked.count))

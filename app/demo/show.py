@@ -85,8 +85,15 @@ async def _process(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     home = str(settings.wealthgraph_home.resolve())
     asked = ["--url", address, "--home", home, "--tenant", str(tenant_id), "--count", str(count)]
+    # In a session of its own: Ctrl-C is the server's to hear, which then ends the crowd.
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app.demo.crowd", *asked, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "app.demo.crowd",
+        *asked,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield process

@@ -66,7 +66,7 @@ def fills_of_claims(draw: st.DrawFn) -> tuple[list[Claim], list[Fill]]:
     return claims, fills
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=250)
 @given(fills_of_claims(), st.sampled_from(Side))
 def test_shares_and_cash_add_up_at_every_step(case: tuple[list[Claim], list[Fill]], side: Side) -> None:
     claims, fills = case
@@ -86,7 +86,7 @@ def test_shares_and_cash_add_up_at_every_step(case: tuple[list[Claim], list[Fill
         assert [each.filled_quantity for each in claims] == [each.quantity for each in claims]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(fills_of_claims(), st.randoms(use_true_random=False), st.sampled_from(Side), st.booleans())
 def test_the_order_of_the_list_means_nothing(
     case: tuple[list[Claim], list[Fill]], random: Random, side: Side, done: bool
@@ -98,14 +98,14 @@ def test_the_order_of_the_list_means_nothing(
     assert dict(zip(claims, shared(claims, fills[-1], side=side, done=done), strict=True)) == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(fills_of_claims(), st.sampled_from(Side), st.booleans())
 def test_the_same_fill_again_changes_nothing(case: tuple[list[Claim], list[Fill]], side: Side, done: bool) -> None:
     claims, fills = case
-    for fill in fills:
-        got = shared(claims, fill, side=side, done=done and fill is fills[-1])
-        claims = posted(claims, got)
-    assert shared(claims, fills[-1], side=side, done=done) == got
+    for fill in fills[:-1]:
+        claims = posted(claims, shared(claims, fill, side=side, done=False))
+    got = shared(claims, fills[-1], side=side, done=done)
+    assert shared(posted(claims, got), fills[-1], side=side, done=done) == got
 
 
 def test_no_fill_no_share() -> None:
@@ -140,9 +140,9 @@ def test_the_odd_units_go_around(units: int, shares: int) -> None:
 
 def test_the_odd_unit_of_one_market_order_goes_to_the_same_account_each_time() -> None:
     claims = [claim(number, 100) for number in range(1, 7)]
-    assert {tuple(shared(claims, Fill(1, CENT), done=True)) for _ in range(5)} == {
-        tuple(shared(claims[:], Fill(1, CENT), done=True))
-    }
+    first = shared(claims, Fill(1, CENT), done=True)
+    assert [each.quantity for each in first].count(1) == 1
+    assert all(shared(claims, Fill(1, CENT), done=True) == first for _ in range(5))
 
 
 @pytest.mark.parametrize("case", GOLDEN["quantities"], ids=lambda case: case["source"][:40])
@@ -168,5 +168,4 @@ def test_an_amount_buys_what_it_pays_for_and_not_a_cent_more(
         return
     cents = (2 * quantity * paid + filled * CENT) // (2 * filled * CENT)
     assert cents * CENT <= amount
-    # One unit more would cost more than was named, or be further from it.
-    assert 2 * (quantity + 1) * paid > 2 * amount * filled or 2 * ((quantity + 1) * paid - amount * filled) > -paid
+    assert (quantity + 1) * paid > amount * filled

@@ -1,4 +1,4 @@
-"""Units shared out pro rata: exact at every step, within a unit of every quota, never taken back, fair and orderless."""
+"""Units shared out pro rata: exact at every step, within a unit of each quota, never taken back, in any order."""
 
 import json
 from pathlib import Path

@@ -21,7 +21,7 @@ const status = new Status();
 const proof = new Proof();
 
 async function begin() {
-  const { instruments } = await api.ask(INSTRUMENTS);
+  const [{ instruments }, now] = await Promise.all([api.ask(INSTRUMENTS), api.ask(DESK)]);
   const tradable = instruments.edges.map(({ node }) => node).filter((each) => each.tradable);
   const board = new Board(byId("windows"), byId("house"), tradable);
   const whole = new Set(tradable.filter((each) => each.wholeShares).map((each) => each.symbol));
@@ -29,27 +29,40 @@ async function begin() {
 
   const show = new Show({ board, names });
   const flow = new Flow((symbol) => whole.has(symbol), show);
-  const story = new Story((...asked) => api.ask(...asked), (id) => flow.market(id)?.houseShares);
+  const story = new Story(
+    (...asked) => api.ask(...asked),
+    (id) => flow.market(id)?.houseShares,
+  );
   const tickets = new Tickets((id) => story.open(id));
 
-  async function refresh() {
-    if (show.isStill) return;
-    const { desk, market } = await api.ask(DESK);
-    flow.cursor ??= desk.cursor;
-    if (show.isStill) return;
+  function tell({ desk, market }) {
     status.market(market);
     proof.show(desk.custody);
     board.holdings(desk.custody);
     tickets.show(desk.marketOrders.edges.map(({ node }) => node));
   }
 
-  await refresh();
+  async function refresh() {
+    if (show.isStill) return;
+    const answer = await api.ask(DESK);
+    if (!show.isStill) tell(answer);
+  }
+
+  tell(now);
+  status.fresh();
+  flow.cursor = now.desk.cursor;
   show.begin(flow.seen);
   status.count(flow.seen);
   const socket = new Socket(session, (state) => status.connection(state));
-  socket.subscribe(DESK_EVENTS, () => ({ after: flow.cursor }), ({ deskEvents }) => flow.take(deskEvents));
-  socket.subscribe(QUOTES, () => ({ symbols: [...names.keys()] }), ({ quotes }) =>
-    board.quote(quotes.instrument.symbol, quotes.last.amount),
+  socket.subscribe(
+    DESK_EVENTS,
+    () => ({ after: flow.cursor }),
+    ({ deskEvents }) => flow.take(deskEvents),
+  );
+  socket.subscribe(
+    QUOTES,
+    () => ({ symbols: [...names.keys()] }),
+    ({ quotes }) => board.quote(quotes.instrument.symbol, quotes.last.amount),
   );
   socket.open();
   show.onStart = () => refreshed(refresh);

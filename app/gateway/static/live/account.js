@@ -36,7 +36,10 @@ export class Account {
     if (!made.endedAt || !this.executions.length) return;
     yield { says: "Everybody’s price is the average price, to the cent of what they paid.", holds: this.#isOnePrice() };
     if (this.isAlone) {
-      yield { says: `Investors’ shares make ${exactly(total.filled)}, all of what was dealt.`, holds: this.house.size === 0n };
+      yield {
+        says: `Investors’ shares make ${exactly(total.filled)}, all of what was dealt.`,
+        holds: this.house.size === 0n,
+      };
     } else if (houseShares != null) {
       const booked = (houseShares - units(made.supplied)) * (made.side === "BUY" ? 1n : -1n);
       const part = `${booked < 0n ? "less" : "and"} the house’s ${exactly(distance(booked))}, as the journal booked it,`;

@@ -1,7 +1,7 @@
 /** What the desk's journal tells, event by event: pure bookkeeping that the page is drawn from.
  *
- * `watcher` hears of it as it happens: accepted(order), made(market), joined(order), dealt(market, execution),
- * filled(order, quantity), gone(order) and closed(market).
+ * `watcher` hears of it as it happens: accepted(order), made(market), joined(order), filled(order, quantity),
+ * gone(order) and closed(market).
  */
 
 import { units } from "./exact.js";
@@ -115,9 +115,7 @@ export class Flow {
     const quantity = units(event.quantity);
     if (event.venue !== "house" && this.#isWhole(event.instrument.symbol)) this.seen.wholeShares += quantity;
     const market = this.#markets.get(event.marketOrderId);
-    if (!market) return;
-    market.price = event.price.amount;
-    this.#watcher.dealt(market, { quantity, price: event.price.amount, venue: event.venue });
+    if (market) market.price = event.price.amount;
   }
 
   #closed(event) {

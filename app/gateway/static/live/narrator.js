@@ -2,7 +2,7 @@
 
 import { animate, byId, make } from "./dom.js";
 import { briefly, dollars, exactly, units } from "./exact.js";
-import { wish } from "./play.js";
+import { wish } from "./looks.js";
 
 const READING_TIME = 7_000;
 /** An order that was alone has less to tell: it is told only when nothing better came for this long. */
@@ -42,7 +42,8 @@ function sentence(order) {
   const { market, side, symbol } = order;
   const buys = side === "BUY";
   const others = market.orders - 1;
-  const company = others === 0 ? "was alone in its window" : `met ${others} other order${others > 1 ? "s" : ""} in its window`;
+  const company =
+    others === 0 ? "was alone in its window" : `met ${others} other order${others > 1 ? "s" : ""} in its window`;
   const together = others === 0 ? "" : `; together they made ${briefly(market.requested)} shares`;
   return [
     strong(`${buys ? "" : "A sale of "}${wish(order)}`),

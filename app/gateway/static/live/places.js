@@ -27,9 +27,12 @@ export class Places {
         y: (top + bottom) / 2 - origin.top,
       };
     };
-    for (const element of this.#flow.querySelectorAll("[data-place]")) this.#found[element.dataset.place] = box(element);
-    for (const element of this.#flow.querySelectorAll("[data-window]")) this.#windows.set(element.dataset.window, box(element));
-    for (const element of this.#flow.querySelectorAll("[data-house]")) this.#house.set(element.dataset.house, box(element));
+    for (const element of this.#flow.querySelectorAll("[data-place]"))
+      this.#found[element.dataset.place] = box(element);
+    for (const element of this.#flow.querySelectorAll("[data-window]"))
+      this.#windows.set(element.dataset.window, box(element));
+    for (const element of this.#flow.querySelectorAll("[data-house]"))
+      this.#house.set(element.dataset.house, box(element));
     this.across = this.#found.asks.right < this.#found.venue.left;
     return { width: origin.width, height: origin.height };
   }

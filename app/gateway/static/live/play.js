@@ -1,6 +1,7 @@
 /** Plays what happens so slowly that it can be seen: orders gather, leave as one, and come back as exact parts. */
 
-import { UNIT, briefly, exactly, roughly, units } from "./exact.js";
+import { briefly, exactly, roughly, units } from "./exact.js";
+import { look, slice, wish } from "./looks.js";
 
 const GATHER = [900, 1_500];
 const REST = 250;
@@ -23,7 +24,7 @@ export class Play {
   #onArrived;
   #plays = new Map();
 
-  /** `onLeft(market)` when a window is seen to close, `onArrived(market)` at the venue, `onLanded(order)` at the end. */
+  /** `onLeft(market)` when a window is seen to close, `onArrived(market)` at the venue, `onLanded(order)` at last. */
   constructor({ stage, places, priceOf, onLeft, onArrived, onLanded }) {
     this.#stage = stage;
     this.#places = places;
@@ -110,7 +111,7 @@ export class Play {
     const size = play.toHouse ? market.requested : market.quantity;
     const followed = play.orders.some((order) => order.followed);
     this.#stage.fly({
-      ...this.#look(size),
+      ...look(size),
       tone: toneOf(market.side),
       label: followed ? `${briefly(size)} ${market.symbol}` : "",
       from: this.#places.windowMiddle(market.symbol),
@@ -147,7 +148,8 @@ export class Play {
     });
     if (!play.closed) return;
     const { houseShares, symbol } = play.market;
-    if (houseShares > 0n && !play.toHouse) this.#house(houseShares, this.#places.venueBottom(), this.#places.house(symbol), now);
+    if (houseShares > 0n && !play.toHouse)
+      this.#house(houseShares, this.#places.venueBottom(), this.#places.house(symbol), now);
     this.#end(play);
   }
 
@@ -163,32 +165,13 @@ export class Play {
   }
 
   #slice(order, size, flight) {
-    return this.#stage.fly({
-      kind: "slice",
-      tone: toneOf(order.side),
-      radius: (order.followed ? 8 : 5.5) + Math.min(4, Math.log2(1 + size)),
-      part: Math.max(size % 1, 0.04),
-      isMore: size >= 1,
-      across: this.#places.across,
-      ...flight,
-    });
-  }
-
-  /** Whole shares travel as a coin with their number, parts of one as a slice. */
-  #look(size) {
-    const count = roughly(size);
-    const radius = 9 + Math.min(7, Math.log2(1 + count));
-    if (size % UNIT === 0n) return { kind: "coin", radius, text: briefly(size).replace(/,\d{3}$/, "k") };
-    return { kind: "slice", radius, part: Math.max(count % 1, 0.04), isMore: count >= 1 };
+    const emphasis = order.followed ? 8 : 5.5;
+    const seen = { ...slice(size, emphasis), tone: toneOf(order.side), across: this.#places.across };
+    return this.#stage.fly({ ...seen, ...flight });
   }
 
   #house(size, from, to, now) {
-    const part = roughly(size) % 1;
-    this.#stage.fly({ kind: "slice", tone: "house", radius: 5, part, from, to, across: false, born: now, lasts: TRAVEL });
+    const seen = { kind: "slice", tone: "house", radius: 5, part: roughly(size) % 1, across: false };
+    this.#stage.fly({ ...seen, from, to, born: now, lasts: TRAVEL });
   }
-}
-
-/** How an investor would say it. */
-export function wish({ amount, quantity, symbol }) {
-  return amount === null ? `${briefly(quantity)} ${symbol}` : `$${briefly(units(amount))} of ${symbol}`;
 }

@@ -25,7 +25,10 @@ export class Proof {
     setText(this.#glance, exactly(total));
     document.documentElement.dataset.proof = total === 0n ? "holds" : "broken";
     // Said aloud only when it changes.
-    setText(this.#verdict, total === 0n ? "Every share is accounted for." : `${exactly(total)} shares are not accounted for.`);
+    setText(
+      this.#verdict,
+      total === 0n ? "Every share is accounted for." : `${exactly(total)} shares are not accounted for.`,
+    );
     this.#checks.value = String(this.#checked);
     const times = this.#checked === 1 ? "once" : `${this.#checked.toLocaleString("en")} times`;
     setText(this.#checks, `${custody.length} instruments, checked ${times}`);

@@ -2,7 +2,7 @@
 
 import { animate, figure, make, setFigure, setText } from "./dom.js";
 import { dollars } from "./exact.js";
-import { wish } from "./play.js";
+import { wish } from "./looks.js";
 
 class Rows {
   #list;
@@ -51,9 +51,7 @@ export class Fills {
   #rows;
 
   constructor(list) {
-    this.#rows = new Rows(list, () =>
-      make("li", {}, figure(0n), make("strong"), make("span", { className: "quiet" })),
-    );
+    this.#rows = new Rows(list, () => make("li", {}, figure(0n), make("strong"), make("span", { className: "quiet" })));
   }
 
   add(order) {

@@ -1,4 +1,4 @@
-/** Puts the flow of events on the page: what flies, what is listed, what is counted. Nothing is done while nobody looks. */
+/** Puts the flow of events on the page: what flies, what is listed, what is counted. Nothing while nobody looks. */
 
 import { byId, calm, setText } from "./dom.js";
 import { UNIT, briefly, price, units } from "./exact.js";
@@ -106,8 +106,6 @@ export class Show {
   joined(order) {
     this.#play.joined(order);
   }
-
-  dealt() {}
 
   filled(order, quantity) {
     this.#play.filled(order, quantity);

@@ -1,4 +1,4 @@
-/** Subscriptions over WebSocket (graphql-transport-ws). It comes back by itself, and each subscription says from where. */
+/** Subscriptions over WebSocket (graphql-transport-ws). It comes back by itself, each subscription from where it was. */
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;

@@ -30,7 +30,14 @@ export class Status {
   }
 
   market({ now, simulated }) {
-    const options = { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" };
+    const options = {
+      weekday: "long",
+      day: "numeric",
+      month: "long",
+      year: "numeric",
+      hour: "2-digit",
+      minute: "2-digit",
+    };
     const time = new Date(now).toLocaleString("en", { ...options, timeZone: "America/New_York", hour12: false });
     this.#clock.dateTime = now;
     setText(this.#clock, time);

@@ -2,7 +2,7 @@
 
 import { byId, figure, make } from "./dom.js";
 import { MARKET_ORDER } from "./documents.js";
-import { briefly, dollars, price, units } from "./exact.js";
+import { UNIT, briefly, dollars, price, roughly, units } from "./exact.js";
 import { Account } from "./account.js";
 
 const SHOWN = 60;
@@ -56,7 +56,12 @@ function tell(made, houseShares) {
 function heading({ side, instrument, createdAt }) {
   const time = new Date(createdAt).toLocaleTimeString("en", { hour12: false });
   const title = make("h2", { id: "story-title" }, `${side === "BUY" ? "Buy" : "Sell"} ${instrument.symbol}`);
-  return make("header", {}, title, make("p", { className: "quiet" }, `${instrument.name} · its window closed at ${time}`));
+  return make(
+    "header",
+    {},
+    title,
+    make("p", { className: "quiet" }, `${instrument.name} · its window closed at ${time}`),
+  );
 }
 
 function step(number, title, ...children) {
@@ -77,23 +82,52 @@ function dealt({ made, isAlone, executions }) {
       ? `The venue deals in whole shares, so ${briefly(units(made.quantity))} went to market.`
       : `This market deals in parts, so ${briefly(units(made.quantity))} went to market.`;
   if (!executions.length) return step("2", "What was dealt", make("p", {}, words, " No deal yet."));
-  const average = make("p", {}, "The average price, for everybody: ", make("strong", {}, price(units(made.averagePrice.amount))));
+  const average = make(
+    "p",
+    {},
+    "The average price, for everybody: ",
+    make("strong", {}, price(units(made.averagePrice.amount))),
+  );
   const rows = executions.map(({ venue, size, each, amount }) =>
     make("tr", {}, cell(figure(size)), cell(dollars(each)), cell(dollars(amount)), make("td", {}, venue)),
   );
-  return step("2", "What was dealt", make("p", {}, words), table(["Quantity", "Price", "Amount", "Venue"], rows), average);
+  return step(
+    "2",
+    "What was dealt",
+    make("p", {}, words),
+    table(["Quantity", "Price", "Amount", "Venue"], rows),
+    average,
+  );
 }
 
 function sharedOut({ made, isAlone, orders, total, house, dealt: whole }) {
   const paid = made.side === "BUY" ? "Paid" : "Received";
-  const rows = orders.slice(0, SHOWN).map(({ id, stated, filled, amount }) =>
-    make("tr", {}, make("th", { scope: "row" }, `…${tail(id)}`), cell(figure(stated)), cell(figure(filled)), cell(dollars(amount))),
-  );
+  const rows = orders
+    .slice(0, SHOWN)
+    .map(({ id, stated, filled, amount }) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, `…${tail(id)}`),
+        cell(figure(stated)),
+        part(filled, made.side),
+        cell(dollars(amount)),
+      ),
+    );
   if (orders.length > SHOWN) {
-    rows.push(make("tr", {}, make("td", { colSpan: 4, className: "quiet" }, `and ${orders.length - SHOWN} more orders`)));
+    rows.push(
+      make("tr", {}, make("td", { colSpan: 4, className: "quiet" }, `and ${orders.length - SHOWN} more orders`)),
+    );
   }
   const line = (name, size, amount, className = "") =>
-    make("tr", { className }, make("th", { scope: "row" }, name), make("td"), cell(size === null ? "" : figure(size)), cell(dollars(amount)));
+    make(
+      "tr",
+      { className },
+      make("th", { scope: "row" }, name),
+      make("td"),
+      cell(size === null ? "" : figure(size)),
+      cell(dollars(amount)),
+    );
   const sums = [
     line("All investors", total.filled, total.amount, "sum"),
     isAlone
@@ -116,12 +150,24 @@ function adds({ checks, houseWords }) {
 
 const cell = (content) => make("td", { className: "amount" }, content);
 
+/** An exact share, with its slice. */
+function part(size, side) {
+  const pie = make("span", { className: "pie", ariaHidden: "true" });
+  pie.style.setProperty("--part", roughly(size % UNIT).toFixed(4));
+  pie.dataset.tone = side.toLowerCase();
+  return make("td", { className: "amount" }, pie, figure(size));
+}
+
 const tail = (id) => id.replace(/=+$/, "").slice(-6);
 
 function table(names, rows, sums = []) {
   const heads = names.map((name) => make("th", { scope: "col" }, name));
   const whole = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
   if (sums.length) whole.append(make("tfoot", {}, ...sums));
-  const scroller = make("div", { className: "scroller", tabIndex: 0, role: "region", ariaLabel: names.join(", ") }, whole);
+  const scroller = make(
+    "div",
+    { className: "scroller", tabIndex: 0, role: "region", ariaLabel: names.join(", ") },
+    whole,
+  );
   return scroller;
 }

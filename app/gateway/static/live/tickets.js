@@ -1,4 +1,4 @@
-/** The newest market orders, each a button that opens its story. They hold still while somebody is about to choose one. */
+/** The newest market orders, each a button that opens its story. They hold still while somebody chooses one. */
 
 import { byId, make, setText } from "./dom.js";
 import { briefly, price, units } from "./exact.js";
@@ -34,7 +34,11 @@ export class Tickets {
   }
 
   #build() {
-    const [verb, what, how] = [make("span", { className: "verb" }), make("strong"), make("span", { className: "quiet" })];
+    const [verb, what, how] = [
+      make("span", { className: "verb" }),
+      make("strong"),
+      make("span", { className: "quiet" }),
+    ];
     const button = make("button", { type: "button" }, verb, what, how);
     const item = make("li", {}, button);
     this.#list.append(item);
