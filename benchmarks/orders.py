@@ -39,7 +39,7 @@ from app.orders.execute import apply_reports
 from app.orders.paper import PaperBehaviour, PaperVenue
 from app.orders.place import PlaceOrder, place
 from app.orders.request import Size
-from app.orders.types import MarketOrder, Side
+from app.orders.types import Side
 from app.orders.venue import Report, ReportKind
 from benchmarks.stage import stage
 
@@ -157,8 +157,8 @@ async def one_at_a_time(floor: Floor, orders: int, workers: int) -> float:
             await alone.submit(place, command)
             now, day = datetime.now(UTC), IN_SESSION.date()
             close = CloseWindow(instrument, Side.BUY, now, PRICE, True, day, day, floor.engine.id)
-            made = await alone.submit(close_windows, close)
-            assert isinstance(made, MarketOrder)
+            made = (await alone.submit(close_windows, close)).market_order
+            assert made is not None
             fill = Report("paper", made.id, ReportKind.EXECUTION, now, str(made.id), made.quantity, PRICE)
             await alone.submit(apply_reports, fill)
 

@@ -49,11 +49,19 @@ class _Statement:
     shares: list[tuple[Order, int]]
 
 
-async def close_windows(batch: Batch, commands: Sequence[CloseWindow]) -> list[MarketOrder | None]:
-    """Make the market order of each window that is due; None where nothing was."""
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The market order that a window became, if it was due; and since when orders still wait, if any do."""
+
+    market_order: MarketOrder | None
+    open_since: datetime | None
+
+
+async def close_windows(batch: Batch, commands: Sequence[CloseWindow]) -> list[Closed]:
+    """Make the market order of each window that is due."""
     waiting = [await _waiting(batch, command) for command in commands]
     inventory = await _inventory(batch, commands)
-    due = [(command, orders) for command, orders in zip(commands, waiting, strict=True) if orders]
+    due = [(command, orders) for command, (orders, _) in zip(commands, waiting, strict=True) if orders]
     ids = [new_id() for _ in due]
     books = await open_books(batch.connection, batch.journal.id, BookKind.MARKET_ORDER, ids) if due else []
     statements: list[_Statement] = []
@@ -61,19 +69,24 @@ async def close_windows(batch: Batch, commands: Sequence[CloseWindow]) -> list[M
         statements.append(_statement(batch, id_, book, command, orders, inventory))
     await _record(batch, statements, [command.claimed_by for command, _ in due])
     made = iter(statements)
-    return [next(made).market_order if orders else None for orders in waiting]
+    return [Closed(next(made).market_order if orders else None, open_since) for orders, open_since in waiting]
 
 
-async def _waiting(batch: Batch, command: CloseWindow) -> list[Order]:
+async def _waiting(batch: Batch, command: CloseWindow) -> tuple[list[Order], datetime | None]:
+    """The orders that are due, and since when others wait. One that another process took has left younger ones."""
     rows = await batch.connection.fetch(
         "SELECT * FROM customer_order WHERE journal_id = $1 AND instrument_id = $2 AND side = $3"
         " AND status = 'ACCEPTED' ORDER BY placed_at, id LIMIT $4",
         batch.journal.id,
         command.instrument_id,
         command.side.value,
-        MAX_PARTICIPANTS,
+        MAX_PARTICIPANTS + 1,
     )
-    return [order_from(row) for row in rows] if rows and rows[0]["placed_at"] <= command.opened_by else []
+    orders = [order_from(row) for row in rows]
+    if not orders or orders[0].placed_at > command.opened_by:
+        return [], orders[0].placed_at if orders else None
+    rest = orders[MAX_PARTICIPANTS:]
+    return orders[:MAX_PARTICIPANTS], rest[0].placed_at if rest else None
 
 
 async def _inventory(batch: Batch, commands: Sequence[CloseWindow]) -> dict[int, int]:

@@ -6,8 +6,9 @@ the clock's time and says when to look again, so tests drive it step by step; ``
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 LOOK_AGAIN = timedelta(seconds=1)
 
 Window = tuple[int, int, Side]
+T = TypeVar("T")
 
 
 class OrderEngine:
@@ -48,6 +50,7 @@ class OrderEngine:
         self._windows: dict[Window, datetime] = {}
         self._wake = asyncio.Event()
         self._looked_at: datetime | None = None
+        self._failures: list[Exception] = []
         venue.listen(self._wake.set)
 
     def notice(self, journal_id: int, instrument_id: int, side: Side) -> None:
@@ -70,51 +73,54 @@ class OrderEngine:
             self._wake.clear()
 
     async def run_due(self) -> datetime:
-        """Do everything that is due now; answers when to look again."""
+        """Do everything that is due now; answers when to look again.
+
+        What fails doesn't hold up the rest: it is raised at the end, and found again in the database.
+        """
+        self._failures.clear()
         now = self._clock.now()
         if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN:
             self._looked_at = now
-            await self._look_again(now)
-        await self._send_all(await self._close_due(now))
+            await self._each([self._look_again(now)])
+        made = await self._each([self._close(window) for window in list(self._windows) if self._is_due(window, now)])
+        await self._each([self._send(each) for each in made if each is not None])
         await self._take_in(self._venue.reports(self._clock.now()))
+        if self._failures:
+            raise ExceptionGroup("the order engine could not do everything", self._failures)
         return self._next_at()
 
-    async def _close_due(self, now: datetime) -> list[MarketOrder]:
-        due = {window: command for window in list(self._windows) if (command := self._command(window, now))}
-        for window in due:
-            del self._windows[window]
-        made = await asyncio.gather(
-            *(
-                self._writers.of_journal(journal).submit(close_windows, command)
-                for (journal, _, _), command in due.items()
-            )
-        )
-        return [each for each in made if each is not None]
+    async def _each(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """Do all of it concurrently; answers what succeeded, and keeps what failed for the end."""
+        found = await asyncio.gather(*works, return_exceptions=True)
+        self._failures += [each for each in found if isinstance(each, Exception)]
+        return [each for each in found if not isinstance(each, BaseException)]
 
-    def _command(self, window: Window, now: datetime) -> CloseWindow | None:
-        """The command that closes the window, once it is due and its instrument trades."""
-        _, instrument_id, side = window
-        instrument = self._market.instruments[instrument_id]
-        length = window_length(instrument, self._market.clock.now())
-        if self._windows[window] + length > now or not (self._venue.extended_hours or self._market.is_open(instrument)):
+    def _is_due(self, window: Window, now: datetime) -> bool:
+        at = self._due_at(window)
+        return at is not None and at <= now
+
+    def _due_at(self, window: Window) -> datetime | None:
+        """When the window closes; None while its instrument doesn't trade."""
+        instrument = self._market.instruments[window[1]]
+        if not (self._venue.extended_hours or self._market.is_open(instrument)):
             return None
-        quote = self._market.quote(instrument_id)
+        return self._windows[window] + window_length(instrument, self._market.clock.now())
+
+    async def _close(self, window: Window) -> MarketOrder | None:
+        journal_id, instrument_id, side = window
+        instrument, quote = self._market.instruments[instrument_id], self._market.quote(instrument_id)
         if quote is None:
-            return None
+            return None  # and the window stays open until there is one
+        opened_at = self._windows.pop(window)
         trade_date, settles_on = self._market.trade_dates(instrument)
-        return CloseWindow(
-            instrument_id,
-            side,
-            now - length,
-            reference_price(side, quote),
-            instrument.whole_shares,
-            trade_date,
-            settles_on,
-            self.id,
+        price = reference_price(side, quote)
+        command = CloseWindow(
+            instrument_id, side, opened_at, price, instrument.whole_shares, trade_date, settles_on, self.id
         )
-
-    async def _send_all(self, made: Sequence[MarketOrder]) -> None:
-        await asyncio.gather(*(self._send(each) for each in made))
+        closed = await self._writers.of_journal(journal_id).submit(close_windows, command)
+        if closed.open_since is not None:
+            self._windows.setdefault(window, closed.open_since)
+        return closed.market_order
 
     async def _send(self, made: MarketOrder) -> None:
         if made.capacity is Capacity.PRINCIPAL:
@@ -125,12 +131,10 @@ class OrderEngine:
 
     async def _take_in(self, reports: Sequence[Report]) -> None:
         journals = await self._journals({report.client_order_id for report in reports})
-        await asyncio.gather(
-            *(
-                self._writers.of_journal(journals[report.client_order_id]).submit(apply_reports, report)
-                for report in reports
-                if report.client_order_id in journals
-            )
+        await self._each(
+            self._writers.of_journal(journals[report.client_order_id]).submit(apply_reports, report)
+            for report in reports
+            if report.client_order_id in journals
         )
 
     async def _journals(self, market_orders: set[UUID]) -> dict[UUID, int]:
@@ -144,12 +148,15 @@ class OrderEngine:
         await self._writers.all()
         for window, opened_at in (await waiting_windows(self._pool)).items():
             self._windows.setdefault(window, opened_at)
-        for made in await claim_stale(self._pool, self.id, now):
-            if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(made.id):
-                await self._send(made)
+        await self._each([self._resume(made) for made in await claim_stale(self._pool, self.id, now)])
         today = self._market.today()
         for journal_id in await journals_to_settle(self._pool, today):
             await self._settle(journal_id, today)
+
+    async def _resume(self, made: MarketOrder) -> None:
+        """Ask the venue what became of the order; send it only if the venue has never heard of it."""
+        if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(made.id):
+            await self._send(made)
 
     async def _settle(self, journal_id: int, today: date) -> None:
         more = True
@@ -159,12 +166,9 @@ class OrderEngine:
 
     def _next_at(self) -> datetime:
         now = self._clock.now()
-        times = [now + LOOK_AGAIN]
-        for (_, instrument_id, _), opened_at in self._windows.items():
-            times.append(opened_at + window_length(self._market.instruments[instrument_id], self._market.clock.now()))
-        if (report_at := self._venue.next_report_at()) is not None:
-            times.append(report_at)
-        return max(now, min(times))
+        windows = [self._due_at(window) for window in self._windows]
+        known = [at for at in (*windows, self._venue.next_report_at()) if at is not None and at > now]
+        return min([now + LOOK_AGAIN, *known])
 
 
 def _house_fill(made: MarketOrder, at: datetime) -> Report:

@@ -45,10 +45,10 @@ class Hand:
         await self.says(self.report(made, ReportKind.EXECUTION, to_units(Decimal(quantity)), to_units(Decimal(price))))
 
     async def fills(self, order_id: UUID, price: str) -> None:
-        """All of the market order, at once."""
+        """Whatever is left of the market order, at once."""
         made = await self.market_order_of(order_id)
-        quantity = await self.world.pool.fetchval("SELECT quantity FROM market_order WHERE id = $1", made)
-        await self.executes(order_id, str(quantity), price)
+        left = await self.world.pool.fetchval("SELECT quantity - filled_quantity FROM market_order WHERE id = $1", made)
+        await self.executes(order_id, str(left), price)
 
     async def market_order_of(self, order_id: UUID) -> UUID:
         made = (await self.world.order(order_id)).market_order_id
@@ -100,7 +100,7 @@ async def test_proceeds_of_several_executions_are_all_in_the_lots(database_url: 
         second = await hand.world.place(bob, Side.SELL, "BTC", everything=True)
         await hand.world.pass_time(100)
         await hand.executes(first, "19.98", "100")
-        await hand.executes(first, "0.02", "300")
+        await hand.fills(first, "300")
         for order_id in (first, second):
             order = await hand.world.order(order_id)
             sales = await sales_of(hand.world, order_id)
@@ -127,5 +127,6 @@ async def test_an_execution_and_a_cancel_that_come_together_are_taken_in(databas
         await hand.says(
             hand.report(made, ReportKind.EXECUTION, 52 * UNIT, 400 * UNIT), hand.report(made, ReportKind.CANCELED)
         )
-        assert await world.shares(accounts[1], "BTC") >= 0
-        assert sum([(await world.order(order_id)).filled_quantity for order_id in orders]) == 2_047 * UNIT
+        ended = [await world.order(order_id) for order_id in orders]
+        assert all(order.status is OrderStatus.CANCELED for order in ended)
+        assert sum(order.filled_quantity for order in ended) == 2_047 * UNIT

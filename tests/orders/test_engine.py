@@ -1,0 +1,69 @@
+"""The engine's edges: closed exchanges, windows larger than a market order, failures that must not spread."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.orders import close_window
+from app.orders.types import OrderStatus, Side
+from app.orders.venue import VenueOrder
+from tests.world import running
+
+pytestmark = pytest.mark.asyncio
+
+SATURDAY = datetime(2026, 11, 28, 15, 0, tzinfo=UTC)
+MONDAY_OPEN = datetime(2026, 11, 30, 14, 30, tzinfo=UTC)
+
+
+async def test_an_order_off_hours_waits_for_the_open_while_crypto_trades(database_url: str) -> None:
+    async with running(database_url, at=SATURDAY) as world:
+        ann = await world.investor(100)
+        shares = await world.place(ann, Side.BUY, "AAPL", amount="10.00")
+        coins = await world.place(ann, Side.BUY, "BTC", amount="10.00")
+        await world.pass_time(2_000, 100)
+        assert (await world.order(shares)).status is OrderStatus.ACCEPTED
+        assert (await world.order(coins)).status is OrderStatus.FILLED
+        assert await world.engine.run_due() >= world.clock.now() + timedelta(milliseconds=500), "it doesn't spin"
+        await world.jump(MONDAY_OPEN)
+        await world.pass_time(300)
+        assert (await world.order(shares)).status is OrderStatus.FILLED
+
+
+async def test_a_window_with_too_many_orders_becomes_several_market_orders(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close_window, "MAX_PARTICIPANTS", 3)
+    async with running(database_url) as world:
+        people = [await world.investor(100) for _ in range(7)]
+        orders = await asyncio.gather(*(world.place(each, Side.BUY, "KO", amount="10.00") for each in people))
+        await world.pass_time(300)
+        found = [await world.order(order) for order in orders]
+        assert {order.status for order in found} == {OrderStatus.FILLED}
+        sizes = [sum(order.market_order_id == id_ for order in found) for id_ in {o.market_order_id for o in found}]
+        assert sorted(sizes) == [1, 3, 3]
+
+
+async def test_an_order_that_can_not_be_sent_holds_up_no_other(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(database_url) as world:
+        ann = await world.investor(100)
+        bad = await world.place(ann, Side.BUY, "GE", amount="10.00")
+        good = await world.place(ann, Side.BUY, "KO", amount="10.00")
+        submit, broken = world.venue.submit, world.instrument("GE").id
+
+        async def fragile(order: VenueOrder) -> None:
+            if order.instrument_id == broken:
+                raise ConnectionError("the line is down")
+            await submit(order)
+
+        monkeypatch.setattr(world.venue, "submit", fragile)
+        with pytest.raises(ExceptionGroup, match="could not do everything"):
+            await world.pass_time(100)
+        monkeypatch.setattr(world.venue, "submit", submit)
+        await world.pass_time(500)
+        assert (await world.order(good)).status is OrderStatus.FILLED
+        assert (await world.order(bad)).status is OrderStatus.NEW
+        await world.pass_time(7_000, 500)
+        assert (await world.order(bad)).status is OrderStatus.FILLED, "it was sent once the line was up again"
