@@ -6,8 +6,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app.clients.reads import accounts_of
 from app.demo.sandbox import investor, investor_token, operator_token
 from app.identity.tokens import LocalKey
+from app.infra.database import reading
+from app.kernel.ids import new_id
+from app.kernel.paging import PageOf
+from resolvers.context import Services
+from resolvers.ids import encode_id
 
 VIEWER = """# You are one of the simulated investors. Press the play button.
 query Me {
@@ -72,7 +78,7 @@ query Journal {
 }
 """
 
-PLACE = """# Put the id of your account (from the first tab) in, and a fresh UUID as the key.
+PLACE = """# Press play: the order is accepted. Again: the same key, the same answer. A new UUID is a new order.
 mutation Buy($account: ID!, $key: String!) {
   placeOrder(
     input: { accountId: $account, symbol: "AAPL", side: BUY, amount: { amount: "10.00" } }
@@ -84,7 +90,7 @@ mutation Buy($account: ID!, $key: String!) {
 }
 """
 
-FOLLOW = """# Fills as they happen, over a WebSocket. Put the id of your account in.
+FOLLOW = """# Everything that happened to your orders, and whatever happens next, over a WebSocket.
 subscription Fills($account: ID!) {
   orderEvents(accountId: $account) {
     cursor
@@ -115,23 +121,29 @@ query Market {
 """
 
 
-def session_route(tokens: LocalKey, tenant_id: UUID) -> Route:
+def session_route(tokens: LocalKey, tenant_id: UUID, services: Services) -> Route:
     """The route; it hands out fresh tokens of the sandbox to whoever asks."""
 
     async def session(_: Request) -> Response:
-        variables = {"account": "", "key": ""}
-        examples = [
-            {"name": "Me", "query": VIEWER, "variables": {}},
-            {"name": "Journal", "query": JOURNAL, "variables": {}},
-            {"name": "Buy", "query": PLACE, "variables": variables},
-            {"name": "Fills", "query": FOLLOW, "variables": {"account": ""}},
-            {"name": "Market", "query": MARKET, "variables": {}},
-        ]
+        account = await _account(services, tenant_id)
         body = {
             "operatorToken": operator_token(tokens, tenant_id),
             "investorToken": investor_token(tokens, tenant_id, investor(0)),
-            "examples": examples,
+            "examples": [
+                {"name": "Me", "query": VIEWER, "variables": {}},
+                {"name": "Buy", "query": PLACE, "variables": {"account": account, "key": str(new_id())}},
+                {"name": "Fills", "query": FOLLOW, "variables": {"account": account}},
+                {"name": "Journal", "query": JOURNAL, "variables": {}},
+                {"name": "Market", "query": MARKET, "variables": {}},
+            ],
         }
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
     return Route("/demo/session", session)
+
+
+async def _account(services: Services, tenant_id: UUID) -> str:
+    """The first investor's account; empty until it is opened."""
+    async with reading(services.api, tenant_id) as connection:
+        found = await accounts_of(connection, investor(0), PageOf(1))
+    return encode_id("Account", found.items[0].id) if found.items else ""

@@ -51,7 +51,7 @@ async def _run(url: str, settings: Settings, tokens: LocalKey, investors: int) -
             tenant_id = await open_sandbox(connection, services.clock.now())
         await fund(await services.writers.of(tenant_id))
         crowd = asyncio.create_task(_crowd(settings, tenant_id, investors))
-        return (session_route(tokens, tenant_id),)
+        return (session_route(tokens, tenant_id, services),)
 
     console.print("Preparing the database and the price history of 30 years (the first time takes a few seconds)")
     try:

@@ -31,6 +31,11 @@ query ($id: ID!) {
   } } } } }
 }"""
 
+LAST_ORDER = """
+query ($id: ID!) {
+  node(id: $id) { ... on Account { orders(first: 1) { edges { node { averagePrice { amount } executions { quantity } } } } } }
+}"""
+
 
 async def test_an_account_is_opened_and_is_the_callers(site: Site) -> None:
     async with site.client() as ann:
@@ -101,7 +106,7 @@ async def test_a_fill_is_heard_over_the_websocket(site: Site) -> None:
             "quantity": None,
             "filledQuantity": "0.09999",
             "filledAmount": money("10.00"),
-            "averagePrice": money("100.01000100"),
+            "averagePrice": money("100.010001"),
             "capacity": "MIXED",
             "settlesOn": "2026-11-27",
             "reason": None,
@@ -284,10 +289,10 @@ async def test_several_customers_orders_are_dealt_as_one_at_one_price(site: Site
         await placed(ann, first, "BUY", "AAPL", quantity="1.5")
         await placed(bob, second, "BUY", "AAPL", amount=money("333.33"))
         await site.world.pass_time(200)
-        query = f"query ($id: ID!) {{ node(id: $id) {{ ... on Account {{ orders(first: 1) {{ edges {{ node {{ {'averagePrice { amount } executions { quantity }'} }} }} }} }} }} }}"  # noqa: E501
-        of_ann = (await ann.ask(query, id=first))["node"]["orders"]["edges"][0]["node"]
-        of_bob = (await bob.ask(query, id=second))["node"]["orders"]["edges"][0]["node"]
+        of_ann = (await ann.ask(LAST_ORDER, id=first))["node"]["orders"]["edges"][0]["node"]
+        of_bob = (await bob.ask(LAST_ORDER, id=second))["node"]["orders"]["edges"][0]["node"]
         assert of_ann["executions"] == of_bob["executions"] == [{"quantity": "5.00"}]
+        assert of_ann["averagePrice"] == money("100.01")
         assert await site.world.pool.fetchval("SELECT count(*) FROM market_order") == 1
         assert (await positions(ann, first))["AAPL"]["quantity"] == "1.50"
 

@@ -30,7 +30,7 @@ export class Show {
   #rosette = byId("rosette");
   #play;
   #paused = false;
-  #followed = 0;
+  #followed = -Infinity;
   #painted = 0;
   #turned = 0;
   #said = 0;
