@@ -75,7 +75,7 @@ class LocalKey:
             if decoded["header"].get("typ") != TYPE:
                 raise InvalidToken(f"the token's typ must be {TYPE}")
             principal = _principal(decoded["payload"])
-        except (jwt.PyJWTError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError) as error:
             raise InvalidToken("the token can't be verified; sign in again") from error
         if principal.expires_at <= self.clock.now():
             raise InvalidToken("the token has expired; sign in again")

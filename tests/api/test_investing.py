@@ -33,7 +33,9 @@ query ($id: ID!) {
 
 LAST_ORDER = """
 query ($id: ID!) {
-  node(id: $id) { ... on Account { orders(first: 1) { edges { node { averagePrice { amount } executions { quantity } } } } } }
+  node(id: $id) { ... on Account { orders(first: 1) { edges { node {
+    averagePrice { amount } executions { quantity }
+  } } } } }
 }"""
 
 

@@ -171,7 +171,9 @@ async def test_names_of_accounts(situation: Situation, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", MALFORMED_KEYS)
-@pytest.mark.parametrize("query", [PLACE, DEPOSIT, WITHDRAW, CANCEL, OPEN_ACCOUNT], ids=lambda query: query.split()[5])
+@pytest.mark.parametrize(
+    "query", [PLACE, DEPOSIT, WITHDRAW, CANCEL, OPEN_ACCOUNT], ids=["place", "deposit", "withdraw", "cancel", "open"]
+)
 async def test_malformed_keys(situation: Situation, query: str, case: str) -> None:
     variables = a_request(situation, query)
     path = ["idempotencyKey"]

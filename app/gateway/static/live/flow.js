@@ -100,6 +100,7 @@ export class Flow {
       id: event.marketOrderId,
       symbol: event.instrument.symbol,
       side: event.side,
+      isWhole: this.#isWhole(event.instrument.symbol),
       orders: event.orders,
       requested: units(event.requested),
       quantity: units(event.quantity),

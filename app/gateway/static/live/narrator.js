@@ -44,7 +44,7 @@ function sentence(order) {
   const others = market.orders - 1;
   const company =
     others === 0 ? "was alone in its window" : `met ${others} other order${others > 1 ? "s" : ""} in its window`;
-  const together = others === 0 ? "" : `; together they made ${briefly(market.requested)} shares`;
+  const together = others === 0 ? "" : `; together they made ${howMuch(market, market.requested)}`;
   return [
     strong(`${buys ? "" : "A sale of "}${wish(order)}`),
     ` ${company}${together}. `,
@@ -58,8 +58,12 @@ function sentence(order) {
 
 function deal(market, buys) {
   if (market.quantity === 0n) return ["Too little for a whole share, so the house itself took it,"];
-  const size = briefly(market.quantity);
-  return [`The venue ${buys ? "sold us" : "bought from us"} `, strong(`${size} ${size === "1" ? "share" : "shares"}`)];
+  return [`The venue ${buys ? "sold us" : "bought from us"} `, strong(howMuch(market, market.quantity))];
+}
+
+function howMuch({ isWhole, symbol }, size) {
+  const count = briefly(size);
+  return `${count} ${isWhole ? (count === "1" ? "share" : "shares") : symbol}`;
 }
 
 /** The house's part of the deal: what it has more, or less, than before. */

@@ -152,7 +152,7 @@ export class Show {
     this.#turned += 3;
     this.#rosette.style.setProperty("--turned", `${this.#turned}deg`);
     const now = performance.now();
-    if (now - this.#said < SAY_EVERY || market.price === null || market.quantity === 0n) return;
+    if (now - this.#said < SAY_EVERY || market.price === null || market.quantity === 0n || !market.isWhole) return;
     this.#said = now;
     setText(this.#venue, `${briefly(market.quantity)} ${market.symbol} at ${price(units(market.price))}`);
   }

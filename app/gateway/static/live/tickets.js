@@ -3,6 +3,9 @@
 import { byId, make, setText } from "./dom.js";
 import { briefly, price, units } from "./exact.js";
 
+/** Nobody takes longer than this to choose. */
+const CHOOSING = 15_000;
+
 const STANDING = {
   CREATED: "about to be sent",
   SENT: "at the venue",
@@ -15,8 +18,12 @@ const STANDING = {
 export class Tickets {
   #list = byId("market-orders");
   #tickets = [];
+  #touched = -Infinity;
 
   constructor(onOpen) {
+    for (const sign of ["pointermove", "focusin", "keydown"]) {
+      this.#list.addEventListener(sign, () => (this.#touched = performance.now()), { passive: true });
+    }
     this.#list.addEventListener("click", ({ target }) => {
       const ticket = target.closest("button");
       if (ticket) onOpen(ticket.dataset.marketOrder);
@@ -24,7 +31,7 @@ export class Tickets {
   }
 
   get #isHeld() {
-    return this.#list.matches(":hover, :focus-within") && this.#tickets.length > 0;
+    return performance.now() - this.#touched < CHOOSING && this.#list.matches(":hover, :focus-within");
   }
 
   show(marketOrders) {
