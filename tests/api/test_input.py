@@ -36,9 +36,9 @@ query ($id: ID!, $after: String) {
 }"""
 ORDERS = ACTIVITY.replace("activity(", "orders(")
 POSITIONS = ACTIVITY.replace("activity(", "positions(")
-INSTRUMENTS = "query ($id: ID, $after: String) { instruments(first: 5, after: $after) { edges { cursor } } }"
+INSTRUMENTS = "query ($after: String) { instruments(first: 5, after: $after) { edges { cursor } } }"
 BARS = """
-query ($id: ID, $after: String) { instrument(symbol: "AAPL") { bars(first: 5, after: $after) { edges { cursor } } } }"""
+query ($after: String) { instrument(symbol: "AAPL") { bars(first: 5, after: $after) { edges { cursor } } } }"""
 LISTS = {
     "activity": ACTIVITY,
     "orders": ORDERS,
