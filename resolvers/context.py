@@ -47,6 +47,7 @@ class Context:
         self._open = AsyncExitStack()
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
+        self._over = False
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -56,6 +57,9 @@ class Context:
                 yield connection
             return
         async with self._turn:
+            if self._over:
+                # A loader's batch may outlive the field that asked for it, when that was given up.
+                raise RuntimeError("the operation is over")
             if self._connection is None:
                 opening = reading(self.services.api, self.principal.tenant_id)
                 self._connection = await self._open.enter_async_context(opening)
@@ -64,9 +68,14 @@ class Context:
     async def renew(self) -> None:
         """Forget what was read: after a change, and before each event of a subscription."""
         self.loaders = Loaders(self.read)
-        await self.close()
+        await self._give_back()
 
     async def close(self) -> None:
-        """Give the connection back. The context may be used again."""
-        self._connection = None
-        await self._open.aclose()
+        """The operation is over: give the connection back, once nobody reads on it any more."""
+        self._over = True
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        async with self._turn:
+            self._connection = None
+            await self._open.aclose()

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from app.identity.policy import Action
+from app.clients.reads import accounts_by_id
+from app.identity.policy import Action, Denied
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.money import multiply, ratio, to_cents
@@ -33,7 +34,7 @@ from resolvers.context import Context
 from resolvers.requests import RequestError, account_for, parse_id, parse_key, permitted
 
 #: A subscription looks into the log this often (seconds) even if no bell rings.
-LOOK_AGAIN = 5.0
+LOOK_AGAIN = 10.0
 _CHUNK = 200
 
 
@@ -151,9 +152,10 @@ async def order_events(context: Context, account_id: str, after: int) -> AsyncGe
     account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
     async with context.services.hub.listen(stream_of_book(account.book_id)) as bell:
         while True:
-            await context.renew()
-            await account_for(context, account_id, Action.VIEW_ACCOUNT)
             async with context.read() as connection:
+                current = (await accounts_by_id(connection, [account.id])).get(account.id)
+                if current is None or not permitted(context, Action.VIEW_ACCOUNT, current):
+                    raise Denied(Action.VIEW_ACCOUNT)
                 events = await stream_after(connection, account.book_id, after, _CHUNK)
             for event in events:
                 after = event.sequence

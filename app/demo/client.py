@@ -34,7 +34,7 @@ class Client:
         return data
 
     async def follow(self, query: str, variables: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """The data of a subscription as it comes, until the connection ends."""
+        """The data of a subscription as it comes, until the connection ends. Raises ``ApiError``."""
         address = self._url.replace("http", "ws", 1) + "/graphql"
         protocol = websockets.Subprotocol("graphql-transport-ws")
         async with websockets.connect(address, subprotocols=[protocol], ping_interval=None) as socket:
@@ -48,8 +48,12 @@ class Client:
                     case "ping":
                         await _send(socket, {"type": "pong"})
                     case "next":
+                        if "errors" in message["payload"]:
+                            raise ApiError(message["payload"]["errors"][0]["message"])
                         yield message["payload"]["data"]
-                    case "error" | "complete":
+                    case "error":
+                        raise ApiError(message["payload"][0]["message"])
+                    case "complete":
                         return
 
 

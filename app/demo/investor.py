@@ -16,8 +16,14 @@ from app.kernel.ids import new_id
 
 _OPEN = """
 mutation Open($name: String!, $key: String!) {
-  openAccount(name: $name, idempotencyKey: $key) { account { id cash { buyingPower { amount } }
-    positions(first: 100) { edges { node { available instrument { symbol } } } } } errors { message } }
+  openAccount(name: $name, idempotencyKey: $key) {
+    account {
+      id
+      positions(first: 100) { edges { node { available instrument { symbol } } } }
+      activity(first: 1) { pageInfo { startCursor } }
+    }
+    errors { message }
+  }
 }"""
 _DEPOSIT = """
 mutation Deposit($account: ID!, $amount: Decimal!, $key: String!) {
@@ -48,6 +54,7 @@ class Investor:
         self._number = number
         self._chance = random.Random(f"investor {number}")  # noqa: S311 - a simulation
         self._account = ""
+        self._heard: str | None = None
         self._cash = Decimal(0)
         self._shares: dict[str, Decimal] = {}
         self.fills = 0
@@ -59,6 +66,7 @@ class Investor:
         )
         account = data["openAccount"]["account"]
         self._account = account["id"]
+        self._heard = account["activity"]["pageInfo"]["startCursor"]
         await self._deposit(key(self._user, "first deposit"), Decimal(self._chance.choice([50, 100, 200, 500])))
         self._shares = {
             edge["node"]["instrument"]["symbol"]: Decimal(edge["node"]["available"])
@@ -67,11 +75,10 @@ class Investor:
 
     async def listen(self) -> None:
         """Follow the orders' events for ever, going on after the last one seen whenever the connection breaks."""
-        after: str | None = None
         while True:
-            with contextlib.suppress(OSError, websockets.WebSocketException):
-                async for data in self._client.follow(_FOLLOW, {"account": self._account, "after": after}):
-                    after = data["orderEvents"]["cursor"]
+            with contextlib.suppress(OSError, ApiError, websockets.WebSocketException):
+                async for data in self._client.follow(_FOLLOW, {"account": self._account, "after": self._heard}):
+                    self._heard = data["orderEvents"]["cursor"]
                     self._hear(data["orderEvents"])
             await asyncio.sleep(self._chance.uniform(0.5, 2))
 

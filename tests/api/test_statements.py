@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from app.kernel.ids import new_id
+from app.kernel.principal import Role
 from resolvers.ids import encode_id
-from tests.api.operations import money, opened, placed
+from tests.api.operations import PLACE, money, opened, placed
 from tests.api.site import Client, Site
 
 pytestmark = pytest.mark.asyncio
@@ -136,8 +138,6 @@ async def test_lists_inside_a_list_take_one_for_all_of_them(site: Site, accounts
 @pytest.mark.parametrize("orders", [1, 4])
 async def test_the_desk_takes_six(site: Site, orders: int) -> None:
     """The tenant, the newest position, custody, the market orders, their executions, and their allocations."""
-    from app.kernel.principal import Role
-
     async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
         await invested(site, ann, 2, orders)
         assert len(await sent_by(site, operator, DESK)) == SETTING_UP + 5
@@ -150,6 +150,14 @@ async def test_a_hundred_nodes_take_one_for_each_kind(site: Site) -> None:
         ids = [*accounts, *(encode_id("Order", row["id"]) for row in found), encode_id("Instrument", 2)]
         query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
         assert len(await sent_by(site, ann, query, ids=ids * 5)) == SETTING_UP + 2
+
+
+async def test_placing_an_order_reads_the_account_before_and_the_order_after(site: Site) -> None:
+    async with site.client() as ann:
+        account = await opened(ann, "1000.00")
+        order = {"accountId": account, "symbol": "AAPL", "side": "BUY", "amount": money("10.00")}
+        query = PLACE.replace("account { id }", "")
+        assert len(await sent_by(site, ann, query, input=order, key=str(new_id()))) == 2 * (SETTING_UP + 1)
 
 
 async def test_a_quote_takes_none(site: Site) -> None:

@@ -1,0 +1,140 @@
+"""Pages: of every list, forward and backward, each item comes once and in order."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.api.operations import money, opened, placed
+from tests.api.site import Client
+from tests.api.situation import Situation
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGE = "first: $first, after: $after, last: $last, before: $before"
+VARIABLES = "$first: Int, $after: String, $last: Int, $before: String"
+EDGES = "edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+
+
+def of_account(field: str, edges: str = EDGES) -> str:
+    of = f"... on Account {{ page: {field}({PAGE}) {{ {edges} }} }}"
+    return f"query ($id: ID!, {VARIABLES}) {{ node(id: $id) {{ {of} }} }}"
+
+
+LISTS = {
+    "orders": of_account("orders"),
+    "activity": of_account("activity"),
+    "positions": of_account("positions", EDGES.replace("node { id }", "node { instrument { symbol } }")),
+    "accounts": f"query ({VARIABLES}) {{ viewer {{ page: accounts({PAGE}) {{ {EDGES} }} }} }}",
+    "instruments": f'query ({VARIABLES}) {{ page: instruments(search: "", {PAGE}) {{ {EDGES} }} }}',
+    "instruments of a name": f'query ({VARIABLES}) {{ page: instruments(search: "co", {PAGE}) {{ {EDGES} }} }}',
+    "bars": f"""
+query ({VARIABLES}) {{ instrument(symbol: "AAPL") {{ page: bars({PAGE}) {{ {EDGES.replace("id", "time")} }} }} }}""",
+    "marketOrders": f"query ({VARIABLES}) {{ desk {{ page: marketOrders({PAGE}) {{ {EDGES} }} }} }}",
+}
+SYMBOLS = ("AAPL", "KO", "MSFT", "PEP", "XOM", "BTC", "ETH")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def account(situation: Situation) -> str:
+    """Ann's account, with seven orders, positions and bars more; and five more accounts."""
+    site, ann = situation.site, situation.ann
+    for symbol in SYMBOLS:
+        await placed(ann, situation.id("mine"), "BUY", symbol, amount=money("5.00"))
+        await site.world.pass_time(300)
+    for _ in range(5):
+        await opened(ann)
+    bars = [
+        (
+            site.world.instrument("AAPL").id,
+            "1d",
+            datetime(2026, 11, 24, 21, tzinfo=UTC) - timedelta(days=day),
+            Decimal(100 + day),
+            "simulated",
+        )
+        for day in range(-2, 10)
+    ]
+    async with site.world.pool.acquire() as connection:
+        columns = ("instrument_id", "interval", "time", "close", "source")
+        await connection.copy_records_to_table("bar", columns=columns, records=bars)
+    return situation.id("mine")
+
+
+async def page(situation: Situation, account: str, of: str, **asked: Any) -> Any:
+    client: Client = situation.operator if of == "marketOrders" else situation.ann
+    found: Any = await client.ask(LISTS[of], id=account, **asked)
+    while "page" not in found:
+        [found] = found.values()
+    return found["page"]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("of", LISTS)
+async def test_each_item_comes_once_and_in_order(situation: Situation, account: str, of: str, size: int) -> None:
+    whole = await page(situation, account, of, first=100)
+    edges = whole["edges"]
+    assert len(edges) >= 6
+    assert len({edge["cursor"] for edge in edges}) == len(edges)
+    assert whole["pageInfo"] == {
+        "hasNextPage": False,
+        "hasPreviousPage": False,
+        "startCursor": edges[0]["cursor"],
+        "endCursor": edges[-1]["cursor"],
+    }
+
+    forward: list[Any] = []
+    found: Any = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
+    while found["pageInfo"]["hasNextPage"]:
+        found = await page(situation, account, of, first=size, after=found["pageInfo"]["endCursor"])
+        assert found["pageInfo"]["hasPreviousPage"] is bool(forward)
+        forward += found["edges"]
+        assert len(found["edges"]) == size or not found["pageInfo"]["hasNextPage"]
+    assert forward == edges
+
+    backward: list[Any] = []
+    found = {"pageInfo": {"hasPreviousPage": True, "startCursor": None}}
+    while found["pageInfo"]["hasPreviousPage"]:
+        found = await page(situation, account, of, last=size, before=found["pageInfo"]["startCursor"])
+        assert found["pageInfo"]["hasNextPage"] is bool(backward)
+        backward = found["edges"] + backward
+    assert backward == edges
+
+
+@pytest.mark.parametrize("of", LISTS)
+async def test_a_page_between_two_cursors(situation: Situation, account: str, of: str) -> None:
+    edges = (await page(situation, account, of, first=100))["edges"]
+    between = {"after": edges[0]["cursor"], "before": edges[4]["cursor"]}
+    assert (await page(situation, account, of, first=2, **between))["edges"] == edges[1:3]
+    assert (await page(situation, account, of, last=2, **between))["edges"] == edges[2:4]
+    assert (await page(situation, account, of, first=9, **between))["edges"] == edges[1:4]
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({}, "first"),
+        ({"first": 1, "last": 1}, "first"),
+        ({"first": 0}, "first"),
+        ({"first": 101}, "first"),
+        ({"first": -1}, "first"),
+        ({"last": 0}, "last"),
+        ({"last": 101}, "last"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("of", LISTS)
+async def test_how_many_must_be_said_and_not_too_many(
+    situation: Situation, account: str, of: str, asked: dict[str, int], path: str
+) -> None:
+    client = situation.operator if of == "marketOrders" else situation.ann
+    answer = await client.answer(LISTS[of], id=account, **asked)
+    [error] = answer["errors"]
+    assert error["extensions"] == {"code": "PAGE_INVALID", "path": [path]}
+
+
+async def test_bars_of_the_future_are_not_told(situation: Situation, account: str) -> None:
+    edges = (await page(situation, account, "bars", first=100))["edges"]
+    assert edges[0]["node"]["time"] == "2026-11-24T21:00:00+00:00"
+    assert len(edges) == 10
