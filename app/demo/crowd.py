@@ -4,14 +4,14 @@ import argparse
 import asyncio
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import httpx2
 import uvloop
 
-from app.demo.client import Client
+from app.demo.client import ApiError, Client
 from app.demo.investor import Investor
 from app.demo.sandbox import investor, investor_token
 from app.identity.keys import local_key
@@ -31,12 +31,22 @@ async def gather(investors: Sequence[Investor]) -> None:
     async def arrive(one: Investor) -> None:
         nonlocal done
         async with turn:
-            await one.arrive()
+            while not await _tried(one.arrive()):
+                await asyncio.sleep(0.3)
         done += 1
         if done % 50 == 0 or done == len(investors):
             print(f"arrived {done}", flush=True)  # noqa: T201 - the parent process reads it
 
     await asyncio.gather(*(arrive(one) for one in investors))
+
+
+async def _tried(work: Awaitable[None]) -> bool:
+    """Whether it worked; the server may be starting, or stopping."""
+    try:
+        await work
+    except (ApiError, httpx2.HTTPError):
+        return False
+    return True
 
 
 async def trade(investors: Sequence[Investor], chance: random.Random) -> None:

@@ -1,0 +1,237 @@
+"""What the database itself holds its roles to: one tenant at a time, nothing written past the ledger's one door."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.infra.database import API_ROLE, ENGINE_ROLE, EngineConnection
+from app.kernel.ids import new_id
+from app.ledger.books import open_tenant
+from app.orders.types import Side
+from tests.api.operations import money, opened, placed
+from tests.api.site import Client, Site, serving
+from tests.world import World, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_TENANTS_TABLES = """
+SELECT c.oid::regclass::text AS name, a.attname AS key, c.relrowsecurity AND c.relforcerowsecurity AS isolated
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND a.attname IN ('tenant_id', 'journal_id')
+ORDER BY 1, 2
+"""
+_ALL_TABLES = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+"""
+#: The API has no business with it, so it may not even read its own tenant's rows.
+UNREADABLE = "ledger.idempotency"
+
+
+@dataclass(frozen=True)
+class Two:
+    """A database with two tenants in which the same has happened."""
+
+    superuser: EngineConnection
+    url: str
+    tenants: dict[UUID, int]
+
+    @asynccontextmanager
+    async def acting(self, role: str, tenant: UUID | None = None) -> AsyncIterator[EngineConnection]:
+        """A connection of that role, in a transaction that names the tenant."""
+        connection = await asyncpg.connect(self.url, server_settings={"role": role})
+        try:
+            async with connection.transaction():
+                if tenant is not None:
+                    await connection.execute("SELECT set_config('app.tenant', $1, true)", str(tenant))
+                yield connection
+        finally:
+            await connection.close()
+
+    async def tables(self) -> list[tuple[str, str]]:
+        """Every table with rows of a tenant, and the column that says whose."""
+        rows = await self.superuser.fetch(_TENANTS_TABLES)
+        found = [(row["name"], row["key"]) for row in rows if row["name"] != UNREADABLE]
+        assert len(found) > 15
+        return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def two(shared_url: str) -> AsyncIterator[Two]:
+    tenants = {}
+    for _ in range(2):
+        async with running(shared_url) as world:
+            await busy(world)
+            tenants[world.commits.journal.tenant_id] = world.commits.journal.id
+    connection = await asyncpg.connect(shared_url)
+    yield Two(connection, shared_url, tenants)
+    await connection.close()
+
+
+async def busy(world: World) -> None:
+    """Rows in every table: a buy, and a sale of it all."""
+    ann = await world.investor(1_000)
+    await world.place(ann, Side.BUY, "AAPL", amount="100.00")
+    await world.pass_time(200)
+    await world.place(ann, Side.SELL, "AAPL", everything=True)
+    await world.pass_time(200)
+
+
+async def test_every_table_of_a_tenants_rows_is_isolated_its_owner_too(two: Two) -> None:
+    rows = await two.superuser.fetch(_TENANTS_TABLES)
+    assert [row["name"] for row in rows if not row["isolated"]] == []
+    assert {row["name"] for row in rows} >= {"ledger.transfer", "ledger.event", "customer_order", UNREADABLE}
+
+
+async def test_the_policies_of_the_api_are_for_reading_only(two: Two) -> None:
+    query = "SELECT tablename, cmd FROM pg_policies WHERE $1 = ANY (roles) OR 'public' = ANY (roles)"
+    policies = await two.superuser.fetch(query, API_ROLE)
+    assert {row["cmd"] for row in policies} == {"SELECT"}
+
+
+async def test_a_tenant_sees_all_of_its_rows_and_nobody_elses(two: Two) -> None:
+    for tenant, journal in two.tenants.items():
+        async with two.acting(API_ROLE, tenant) as api:
+            for table, key in await two.tables():
+                own = tenant if key == "tenant_id" else journal
+                seen = await api.fetch(f"SELECT {key} AS key, count(*) AS rows FROM {table} GROUP BY 1")
+                there = await two.superuser.fetchval(f"SELECT count(*) FROM {table} WHERE {key} = $1", own)
+                assert [(row["key"], row["rows"]) for row in seen] == [(own, there)], table
+            assert [row["id"] for row in await api.fetch("SELECT id FROM tenant")] == [tenant]
+
+
+@pytest.mark.parametrize("named", [None, "", "nobody"])
+async def test_without_a_tenant_there_is_nothing_to_see(two: Two, named: str | None) -> None:
+    async with two.acting(API_ROLE, new_id() if named == "nobody" else None) as api:
+        if named == "":
+            await api.execute("SELECT set_config('app.tenant', '', true)")
+        for table, _ in await two.tables():
+            assert await api.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        assert await api.fetchval("SELECT count(*) FROM tenant") == 0
+
+
+async def test_a_tenant_is_named_for_one_transaction_only(two: Two) -> None:
+    tenant = next(iter(two.tenants))
+    connection = await asyncpg.connect(two.url, server_settings={"role": API_ROLE})
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('app.tenant', $1, true)", str(tenant))
+            assert await connection.fetchval("SELECT count(*) FROM account") == 1
+        assert await connection.fetchval("SELECT count(*) FROM account") == 0
+    finally:
+        await connection.close()
+
+
+async def test_the_api_may_write_nothing(two: Two) -> None:
+    tables = [row[0] for row in await two.superuser.fetch(_ALL_TABLES)]
+    writable = [
+        (table, privilege)
+        for table in tables
+        for privilege in ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+        if await two.superuser.fetchval("SELECT has_table_privilege($1, $2, $3)", API_ROLE, table, privilege)
+    ]
+    assert writable == []
+    by_column = "SELECT has_any_column_privilege($1, $2, 'INSERT, UPDATE, REFERENCES')"
+    assert [table for table in tables if await two.superuser.fetchval(by_column, API_ROLE, table)] == []
+    creating = "SELECT nspname FROM pg_namespace WHERE has_schema_privilege($1, oid, 'CREATE')"
+    assert await two.superuser.fetch(creating, API_ROLE) == []
+    calling = """
+        SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname IN ('public', 'ledger', 'paper') AND has_function_privilege($1, p.oid, 'EXECUTE')
+    """
+    assert await two.superuser.fetch(calling, API_ROLE) == []
+    assert await two.superuser.fetchval("SELECT has_table_privilege($1, $2, 'SELECT')", API_ROLE, UNREADABLE) is False
+
+
+async def test_the_api_is_stopped_when_it_tries(two: Two) -> None:
+    for statement in (
+        "INSERT INTO customer_order DEFAULT VALUES",
+        "UPDATE account SET status = 'CLOSED'",
+        "DELETE FROM ledger.transfer",
+        "UPDATE ledger.account SET balance = 1000000",
+        "SELECT ledger.lock_journal(1)",
+        "SELECT * FROM ledger.idempotency",
+        "TRUNCATE allocation",
+    ):
+        async with two.acting(API_ROLE, next(iter(two.tenants))) as api:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await api.execute(statement)
+
+
+async def test_the_engine_writes_the_ledger_through_its_functions_only(two: Two) -> None:
+    rows = await two.superuser.fetch(
+        "SELECT c.oid::regclass::text AS name, p AS privilege FROM pg_class c,"
+        " unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p"
+        " WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p')"
+        " AND has_table_privilege($1, c.oid, p) ORDER BY 1, 2",
+        ENGINE_ROLE,
+    )
+    assert [tuple(row) for row in rows] == [("ledger.asset", "INSERT"), ("ledger.idempotency", "INSERT")]
+    for statement in (
+        "UPDATE ledger.event SET actor = 'nobody'",
+        "DELETE FROM ledger.event",
+        "UPDATE ledger.transfer SET amount = 1",
+        "DELETE FROM ledger.transfer",
+        "UPDATE ledger.account SET balance = 0",
+        "DELETE FROM customer_order",
+    ):
+        async with two.acting(ENGINE_ROLE) as engine:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await engine.execute(statement)
+
+
+async def test_append_only_triggers_fire_always(two: Two) -> None:
+    rows = await two.superuser.fetch(
+        "SELECT tgrelid::regclass::text AS name, tgname, tgenabled FROM pg_trigger"
+        " WHERE tgrelid IN ('ledger.event'::regclass, 'ledger.transfer'::regclass) AND NOT tgisinternal ORDER BY 1, 2"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("ledger.event", "append_only", b"A"),
+        ("ledger.event", "append_only_truncate", b"A"),
+        ("ledger.transfer", "append_only", b"A"),
+        ("ledger.transfer", "append_only_truncate", b"A"),
+    ]
+
+
+@pytest.mark.parametrize("table", ["ledger.event", "ledger.transfer"])
+@pytest.mark.parametrize("replication", ["origin", "replica"])
+async def test_history_can_be_changed_by_nobody(two: Two, table: str, replication: str) -> None:
+    before = await two.superuser.fetch(f"SELECT * FROM {table} ORDER BY journal_id, position")
+    assert before
+    for statement in (f"UPDATE {table} SET position = position", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        connection = await asyncpg.connect(two.url)
+        try:
+            await connection.execute(f"SET session_replication_role = {replication}")
+            with pytest.raises(asyncpg.RestrictViolationError, match="is append-only: post a correction instead"):
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+    assert await two.superuser.fetch(f"SELECT * FROM {table} ORDER BY journal_id, position") == before
+
+
+async def test_the_same_user_of_another_tenant_sees_nothing_of_it_over_the_api(two: Two) -> None:
+    """Tenants are other worlds, even if their users happen to have the same id."""
+    async with serving(two.url) as site, site.client() as ann:
+        account = await opened(ann, "100.00")
+        order = await placed(ann, account, "BUY", "AAPL", amount=money("10.00"))
+        async with elsewhere(site, ann) as other:
+            data = await other.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=[account, order])
+            assert data["nodes"] == [None, None]
+            data = await other.ask("{ viewer { accounts(first: 10) { edges { node { id } } } } }")
+            assert data["viewer"]["accounts"]["edges"] == []
+
+
+@asynccontextmanager
+async def elsewhere(site: Site, client: Client) -> AsyncIterator[Client]:
+    """The same user id in another tenant."""
+    async with site.world.pool.acquire() as connection:
+        journal = await open_tenant(connection, f"tenant {new_id()}", site.world.clock.now())
+    async with site.client(client.user_id, tenant_id=journal.tenant_id) as other:
+        yield other
