@@ -34,7 +34,7 @@ query ($id: ID!) {
 LAST_ORDER = """
 query ($id: ID!) {
   node(id: $id) { ... on Account { orders(first: 1) { edges { node {
-    averagePrice { amount } executions { quantity }
+    executions { quantity price { amount } }
   } } } } }
 }"""
 
@@ -293,8 +293,7 @@ async def test_several_customers_orders_are_dealt_as_one_at_one_price(site: Site
         await site.world.pass_time(200)
         of_ann = (await ann.ask(LAST_ORDER, id=first))["node"]["orders"]["edges"][0]["node"]
         of_bob = (await bob.ask(LAST_ORDER, id=second))["node"]["orders"]["edges"][0]["node"]
-        assert of_ann["executions"] == of_bob["executions"] == [{"quantity": "5.00"}]
-        assert of_ann["averagePrice"] == money("100.01")
+        assert of_ann == of_bob == {"executions": [{"quantity": "5.00", "price": money("100.01")}]}
         assert await site.world.pool.fetchval("SELECT count(*) FROM market_order") == 1
         assert (await positions(ann, first))["AAPL"]["quantity"] == "1.50"
 

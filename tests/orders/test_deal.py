@@ -31,19 +31,19 @@ def test_the_house_is_never_short_and_customers_fill_first(
     side: Side, by_quantity: int, by_amount: int, inventory: int, whole_shares: bool
 ) -> None:
     wanted = by_quantity + by_amount
+    cushion = by_amount * CUSHION_NUMERATOR // CUSHION_DENOMINATOR
     if not wanted:
         return
     deal = size_deal(side, by_quantity, by_amount, inventory, whole_shares=whole_shares)
     assert 0 <= deal.supplied <= inventory
     if whole_shares:
         assert deal.quantity % UNIT == 0
+    # Enough for everybody, even if orders by amount turn into a few more (of sells: fewer) shares than at the quote.
     if side is Side.BUY:
-        # Enough for everybody, even if orders by amount turn into a few more shares than at the quote.
-        cushion = by_amount * CUSHION_NUMERATOR // CUSHION_DENOMINATOR
         assert deal.quantity + deal.supplied >= wanted + cushion
     else:
-        assert deal.quantity - deal.supplied <= wanted
-    assert abs(deal.quantity - wanted) <= UNIT + by_amount * CUSHION_NUMERATOR // CUSHION_DENOMINATOR
+        assert deal.quantity - deal.supplied <= wanted - cushion
+    assert abs(deal.quantity - wanted) <= UNIT + cushion
 
 
 @given(st.sampled_from(Side), units, units, units, st.booleans())

@@ -60,6 +60,22 @@ def test_every_step_is_exact_within_a_unit_of_quota_and_takes_nothing_back(
         assert shares == weights
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6))
+def test_unit_by_unit_and_by_leaps_nobody_is_ever_a_unit_off(seed: int) -> None:
+    """A few heavy ones among many light ones: there the largest remainders would use up units that fall due later."""
+    random = Random(seed)
+    weights = [random.choice((1, 1, 2, random.randint(1, 200))) for _ in range(random.randint(2, 20))]
+    whole, shares, total = sum(weights), [0] * len(weights), 0
+    turns = random.sample(range(100), len(weights))
+    while total < whole:
+        total = min(whole, total + random.choice((1, 1, 1, 2, 5)))
+        before, shares = shares, share_out(total, weights, shares, turns, more_to_come=True)
+        assert sum(shares) == total
+        assert all(now >= then for now, then in zip(shares, before, strict=True))
+        assert all(abs(share * whole - total * weight) < whole for share, weight in zip(shares, weights, strict=True))
+
+
 @settings(deadline=None, max_examples=80)
 @given(schedules(), st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_the_list_means_nothing(
