@@ -70,7 +70,11 @@ def replay(
 
     settings = _settings()
     with server.database(settings) as url:
-        agree = asyncio.run(replay_all(url, account, typer.echo))
+        try:
+            agree = asyncio.run(replay_all(url, account, typer.echo))
+        except (LookupError, ValueError) as error:
+            typer.echo(f"{error}; take the id of an account from the API.", err=True)
+            raise typer.Exit(2) from None
     raise typer.Exit(0 if agree else 1)
 
 

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import structlog
 from broadcaster import Broadcast
 
@@ -69,7 +70,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
 async def _beat(pool: EnginePool, clock: market_clock.MarketClock) -> None:
     """Write down now and then that the market's clock is running."""
     while True:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             async with pool.acquire() as connection:
                 await clock.heartbeat(connection)
         await asyncio.sleep(market_clock.HEARTBEAT.total_seconds())

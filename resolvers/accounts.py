@@ -12,9 +12,7 @@ from app.kernel.events import Event
 from app.kernel.money import multiply
 from app.kernel.paging import Page, PageOf
 from app.ledger.idempotency import idempotency_key
-from app.ledger.reads import activity as read_activity
 from app.ledger.types import Cash, Position
-from app.orders.reads import orders_of
 from app.orders.types import Order
 from resolvers.context import Context
 from resolvers.paging import slice_page
@@ -100,14 +98,12 @@ async def value(context: Context, account: Account) -> Value:
 
 async def orders(context: Context, account: Account, asked: PageOf[UUID]) -> Page[Order]:
     """The account's orders, newest first."""
-    async with context.read() as connection:
-        return await orders_of(connection, account.id, asked)
+    return await context.loaders.orders.load((account.id, asked))
 
 
 async def activity(context: Context, account: Account, asked: PageOf[int]) -> Page[Event]:
     """The account's journal, newest first."""
-    async with context.read() as connection:
-        return await read_activity(connection, account.book_id, asked)
+    return await context.loaders.activity.load((account.book_id, asked))
 
 
 async def open_account(context: Context, name: str, key: str) -> Account:

@@ -49,6 +49,7 @@ async def _move(
     principal = context.principal
     idempotency = idempotency_key(principal.actor, parse_key(key), operation, asked)
     writer = await context.services.writers.of(account.tenant_id)
+    await context.renew()
     correlation = await writer.submit(use_case, CashMovement(account.book_id, amount, principal.actor), idempotency)
     await context.renew()
     async with context.read() as connection:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +11,8 @@ from strawberry.dataloader import DataLoader
 from app.clients.reads import accounts_by_book, accounts_by_id
 from app.clients.types import Account
 from app.kernel.events import Event
-from app.ledger.reads import cash_by_book, events_at, positions_by_book, transfers_at
+from app.kernel.paging import Page, PageOf
+from app.ledger.reads import activity, cash_by_book, events_at, positions_by_book, transfers_at
 from app.ledger.types import Cash, Position, Transfer
 from app.orders.reads import (
     Allocation,
@@ -21,12 +22,14 @@ from app.orders.reads import (
     executions_of,
     market_orders_by_id,
     orders_by_id,
+    orders_of,
 )
 from app.orders.types import MarketOrder, Order
 
 K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
+P = TypeVar("P")
 Read = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
@@ -43,6 +46,8 @@ class Loaders:
         self.market_order: DataLoader[UUID, MarketOrder | None] = _loader(read, market_orders_by_id, None)
         self.executions: DataLoader[UUID, list[Execution]] = _loader(read, executions_of, [])
         self.allocations: DataLoader[UUID, list[Allocation]] = _loader(read, allocations_of, [])
+        self.orders: DataLoader[tuple[UUID, PageOf[UUID]], Page[Order]] = _loader(read, _paged(orders_of), _NOTHING)
+        self.activity: DataLoader[tuple[int, PageOf[int]], Page[Event]] = _loader(read, _paged(activity), _NOTHING)
         self.event: DataLoader[tuple[int, int], Event | None] = _loader(read, events_at, None)
         self.transfers: DataLoader[tuple[int, int], list[Transfer]] = _loader(read, transfers_at, [])
 
@@ -56,6 +61,26 @@ def _loader(
         return [found.get(key, absent) for key in keys]
 
     return DataLoader(load_fn=load)
+
+
+_NOTHING: Page[Any] = Page([], has_next=False, has_previous=False)
+
+
+def _paged(
+    fetch: Callable[[AsyncConnection, Sequence[K], PageOf[P]], Awaitable[Mapping[K, V]]],
+) -> Callable[[AsyncConnection, Sequence[tuple[K, PageOf[P]]]], Awaitable[dict[tuple[K, PageOf[P]], V]]]:
+    """Pages of many lists: one statement for all lists of which the same page is asked."""
+
+    async def pages(connection: AsyncConnection, keys: Sequence[tuple[K, PageOf[P]]]) -> dict[tuple[K, PageOf[P]], V]:
+        by_page: dict[PageOf[P], list[K]] = {}
+        for key, asked in keys:
+            by_page.setdefault(asked, []).append(key)
+        found: dict[tuple[K, PageOf[P]], V] = {}
+        for asked, owners in by_page.items():
+            found |= {(owner, asked): page for owner, page in (await fetch(connection, owners, asked)).items()}
+        return found
+
+    return pages
 
 
 async def _costs_by_book(connection: AsyncConnection, books: Sequence[int]) -> dict[int, dict[int, int]]:

@@ -12,6 +12,7 @@ from app.kernel.paging import MAX_PAGE
 from resolvers import accounts, desk, journal, market, orders
 from resolvers.context import Context
 from resolvers.ids import decode_id
+from resolvers.paging import number_key
 
 
 class NodesError(StrEnum):
@@ -20,17 +21,21 @@ class NodesError(StrEnum):
     TOO_MANY = "TOO_MANY"
 
 
+#: Journals are numbered by 32 bits; a larger number is none.
+MAX_JOURNAL = 2**31 - 1
+
+
 async def _account(context: Context, key: str) -> Any:
     return await accounts.find(context, UUID(key))
 
 
 async def _instrument(context: Context, key: str) -> Any:
-    return market.by_id(context, int(key))
+    return market.by_id(context, number_key(key))
 
 
 async def _entry(context: Context, key: str) -> Any:
     journal_id, _, position = key.partition(".")
-    return await journal.find(context, int(journal_id), int(position))
+    return await journal.find(context, min(number_key(journal_id), MAX_JOURNAL), number_key(position))
 
 
 async def _market_order(context: Context, key: str) -> Any:

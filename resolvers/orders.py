@@ -23,6 +23,7 @@ from app.orders.place import PlaceOrder, place
 from app.orders.request import (
     Size,
     check_instrument,
+    check_open,
     check_worth,
     dollars_to_hold,
     reference_price,
@@ -84,6 +85,7 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
     idempotency = idempotency_key(principal.actor, parse_key(key), "placeOrder", _as_asked(request))
     writer = await context.services.writers.of(account.tenant_id)
     try:
+        check_open(account)
         instrument, quote, size = _checked(context, request)
     except Refusal:
         # A repeated request gets its first answer, whatever has become of the market since.
@@ -93,6 +95,7 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
     else:
         price = reference_price(request.side, quote)
         command = PlaceOrder(account.id, account.book_id, instrument.id, request.side, size, price, principal.actor)
+        await context.renew()  # nothing is read while waiting for the commit, so no connection is held either
         order_id = await writer.submit(place, command, idempotency)
         context.services.orders.notice(account.journal_id, instrument.id, request.side)
     return await _fresh(context, order_id)
@@ -101,6 +104,7 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
 async def preview_order(context: Context, request: OrderRequest) -> Preview:
     """What ``place_order`` would do now. Raises the same refusals, but for what is available."""
     account = await account_for(context, request.account_id, Action.VIEW_ACCOUNT)
+    check_open(account)
     instrument, quote, size = _checked(context, request)
     positions = {each.asset: each for each in await context.loaders.positions.load(account.book_id)}
     available = positions[instrument.id].available if instrument.id in positions else 0
@@ -139,6 +143,7 @@ async def cancel_order(context: Context, order_id: str, key: str) -> Order:
     principal = context.principal
     idempotency = idempotency_key(principal.actor, parse_key(key), "cancelOrder", {"order": str(id_)})
     writer = await context.services.writers.of(account.tenant_id)
+    await context.renew()
     await writer.submit(cancel, CancelOrder(id_, principal.actor), idempotency)
     return await _fresh(context, id_)
 

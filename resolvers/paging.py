@@ -1,6 +1,7 @@
 """Pages as asked for in GraphQL: ``first`` or ``last``, 1 to 100, with opaque cursors."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -30,9 +31,24 @@ def asked_page(
     return PageOf(limit, last is not None, _key(after, "after", key), _key(before, "before", key))
 
 
+def number_key(text: str) -> int:
+    """A list's key that is a number of the database. Raises ``ValueError`` for any other."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ValueError(f"{text[:40]!r} is not a number of ours")
+    return int(text)
+
+
+def time_key(text: str) -> datetime:
+    """A list's key that is a time with its zone, of this era. Raises ``ValueError`` for any other."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None or not 1900 < time.year < 3000:
+        raise ValueError(f"{text[:40]!r} is not a time of ours")
+    return time
+
+
 def cursor_number(cursor: str | None) -> int:
     """The number in a stream's cursor, 0 for none. Raises a ``Refusal``."""
-    return _key(cursor, "after", int) or 0
+    return _key(cursor, "after", number_key) or 0
 
 
 def slice_page(items: Sequence[T], asked: PageOf[K], key: Callable[[T], K]) -> Page[T]:

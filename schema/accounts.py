@@ -11,7 +11,7 @@ from app.ledger import types as ledger
 from resolvers import accounts as resolve
 from resolvers import market as resolve_market
 from resolvers.ids import encode_id
-from resolvers.paging import asked_page
+from resolvers.paging import asked_page, number_key
 from schema.errors import answer, codes
 from schema.journal import JournalEntry
 from schema.market import Instrument
@@ -125,7 +125,7 @@ async def _account_value(root: Account_, info: Info) -> Any:
 async def _positions(
     root: Account_, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
 ) -> Any:
-    page = await resolve.holdings_page(info.context, root, asked_page(first, after, last, before, int))
+    page = await resolve.holdings_page(info.context, root, asked_page(first, after, last, before, number_key))
     return connection(page, lambda holding: holding.position.asset)
 
 
@@ -139,7 +139,7 @@ async def _orders(
 async def _activity(
     root: Account_, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
 ) -> Any:
-    page = await resolve.activity(info.context, root, asked_page(first, after, last, before, int))
+    page = await resolve.activity(info.context, root, asked_page(first, after, last, before, number_key))
     return connection(page, lambda event: event.sequence)
 
 

@@ -1,6 +1,6 @@
 """Money in and out."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -50,7 +50,10 @@ def _request(cash: CashInput) -> resolve.CashRequest:
     return resolve.CashRequest(cash.account_id, cash.amount.amount, "USD")
 
 
-async def deposit(info: Info, input: CashInput, idempotency_key: Key) -> Any:  # noqa: A002
+CashArgument = Annotated[CashInput, strawberry.argument(description="The movement.")]
+
+
+async def deposit(info: Info, input: CashArgument, idempotency_key: Key) -> Any:  # noqa: A002
     """Put money in."""
 
     async def work() -> dict[str, Any]:
@@ -60,7 +63,7 @@ async def deposit(info: Info, input: CashInput, idempotency_key: Key) -> Any:  #
     return await answer(CashPayload, CashError, CashErrorCode, work())
 
 
-async def withdraw(info: Info, input: CashInput, idempotency_key: Key) -> Any:  # noqa: A002
+async def withdraw(info: Info, input: CashArgument, idempotency_key: Key) -> Any:  # noqa: A002
     """Take money out."""
 
     async def work() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 
+from app.identity.policy import Denied
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 
 #: Codes that every mutation shares.
@@ -35,6 +36,8 @@ async def answer(
     except Refusal as refusal:
         found = code[refusal.code.value]
         return payload(errors=[error(code=found, message=refusal.message, path=list(refusal.path))])
+    except Denied as denied:
+        return payload(errors=[error(code=code["FORBIDDEN"], message=str(denied), path=[])])
     except Overloaded as overload:
         return payload(errors=[error(code=code["OVERLOADED"], message=str(overload), path=[])])
     except OutcomeUnknown as unknown:

@@ -1,14 +1,14 @@
 """Instruments, quotes and bars."""
 
 import datetime
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
 from app.market import types as market
 from resolvers import market as resolve
 from resolvers.ids import encode_id
-from resolvers.paging import asked_page
+from resolvers.paging import asked_page, time_key
 from schema.money import Money, dollars
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
 
@@ -35,13 +35,15 @@ def _quote(root: strawberry.Parent[market.Instrument], info: Info) -> Any:
 async def _bars(
     root: strawberry.Parent[market.Instrument],
     info: Info,
-    interval: BarInterval = market.BarInterval.ONE_DAY,
+    interval: Annotated[
+        BarInterval, strawberry.argument(description="How much time one bar covers.")
+    ] = market.BarInterval.ONE_DAY,
     first: First = None,
     after: After = None,
     last: Last = None,
     before: Before = None,
 ) -> Any:
-    asked = asked_page(first, after, last, before, datetime.datetime.fromisoformat)
+    asked = asked_page(first, after, last, before, time_key)
     page = await resolve.bars(info.context, root, interval, asked)
     return connection(page, lambda bar: bar.time.isoformat())
 

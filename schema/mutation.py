@@ -26,5 +26,5 @@ class Mutation:
     )
     cancel_order: orders.CancelOrderPayload = strawberry.mutation(
         resolver=orders.cancel_order,
-        description="Cancel an order: at once while it is gathering, later whatever of it is not filled.",
+        description="Cancel an order: at once while it is gathering; later, whatever the market leaves unfilled of it.",
     )

@@ -307,7 +307,10 @@ Key = Annotated[
 ]
 
 
-async def place_order(info: Info, input: OrderInput, idempotency_key: Key) -> Any:  # noqa: A002
+OrderArgument = Annotated[OrderInput, strawberry.argument(description="The order.")]
+
+
+async def place_order(info: Info, input: OrderArgument, idempotency_key: Key) -> Any:  # noqa: A002
     """Place an order."""
 
     async def work() -> dict[str, Any]:
@@ -316,7 +319,7 @@ async def place_order(info: Info, input: OrderInput, idempotency_key: Key) -> An
     return await answer(PlaceOrderPayload, PlaceOrderError, PlaceOrderErrorCode, work())
 
 
-async def preview_order(info: Info, input: OrderInput) -> Any:  # noqa: A002
+async def preview_order(info: Info, input: OrderArgument) -> Any:  # noqa: A002
     """Preview an order."""
 
     async def work() -> dict[str, Any]:

@@ -35,7 +35,9 @@ class CashMovement:
 
 def units_of(amount: Decimal) -> int:
     """Dollars as units. Raises a ``Refusal`` for an amount that is not finite, too large or has a ninth decimal."""
-    if not amount.is_finite() or abs(amount) > Decimal(MAX_MOVEMENT).scaleb(-SCALE):
+    if amount <= 0:
+        raise _not_positive(f"{amount:f}")
+    if amount > Decimal(MAX_MOVEMENT).scaleb(-SCALE):
         raise _too_large(f"{amount:.2E}")
     try:
         return to_units(amount)
@@ -46,15 +48,15 @@ def units_of(amount: Decimal) -> int:
 def check_amount(amount: int) -> None:
     """Raises a ``Refusal`` unless the amount is positive, in whole cents and within the rail's limit."""
     if amount <= 0:
-        raise Refusal(
-            CashError.AMOUNT_NOT_POSITIVE,
-            f"The amount must be more than zero, got {to_text(amount)}.",
-            "amount",
-        )
+        raise _not_positive(to_text(amount))
     if amount % CENT:
         raise _part_of_a_cent(to_text(amount))
     if amount > MAX_MOVEMENT:
         raise _too_large(to_text(amount))
+
+
+def _not_positive(amount: str) -> Refusal:
+    return Refusal(CashError.AMOUNT_NOT_POSITIVE, f"The amount must be more than zero, got {amount}.", "amount")
 
 
 def _part_of_a_cent(amount: str) -> Refusal:

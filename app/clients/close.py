@@ -22,7 +22,7 @@ class CloseAccountError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloseAccount:
-    """The owner, or an operator, ends the account."""
+    """The owner ends the account."""
 
     account: Account
     actor: str

@@ -45,6 +45,9 @@ class Units(TypeDecorator[int]):
 ENGINE_ROLE = "wealthgraph_engine"
 API_ROLE = "wealthgraph_api"
 
+#: A process that is stopped inside a batch must not hold a journal's lock for ever.
+PATIENCE = {"idle_in_transaction_session_timeout": "10s", "lock_timeout": "15s", "statement_timeout": "60s"}
+
 #: A read that takes longer than this is given up, so that one bad query can't hold a connection.
 READ_TIMEOUT = "5s"
 
@@ -60,7 +63,7 @@ async def engine_pool(url: str, size: int) -> EnginePool:
         min_size=1,
         max_size=size,
         reset=_leave_as_is,
-        server_settings={"role": ENGINE_ROLE, "application_name": "wealthgraph"},
+        server_settings={"role": ENGINE_ROLE, "application_name": "wealthgraph", **PATIENCE},
     )
 
 

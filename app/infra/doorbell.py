@@ -77,7 +77,7 @@ class PostgresDoorbell(BroadcastBackend):
             if self._connection is None or self._connection.is_closed():
                 try:
                     await self._open()
-                except (OSError, asyncpg.PostgresError) as error:
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                     log.warning("doorbell is down", error=repr(error))
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:

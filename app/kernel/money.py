@@ -4,6 +4,7 @@ Inside, every amount of every asset (dollars and shares alike) is an ``int`` of 
 ``Decimal`` stands only at the edges, a float nowhere.
 """
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -14,6 +15,7 @@ CENT: Final = UNIT // 100
 #: One transfer's amount travels as a signed 64-bit integer of units: about 92 billion.
 MAX_UNITS: Final = 2**63 - 1
 
+_PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?|-?\.[0-9]+")
 _QUANTUM: Final = Decimal(1).scaleb(-SCALE)
 
 
@@ -55,6 +57,12 @@ def to_cents(units: int) -> int:
     return divide_half_up(units, CENT) * CENT
 
 
+def whole_cents(units: int) -> int:
+    """The whole cents of an amount of either sign, in units; what is cut off is less than a cent."""
+    cents = abs(units) // CENT * CENT
+    return cents if units >= 0 else -cents
+
+
 def divide_half_up(numerator: int, denominator: int) -> int:
     """Integer division of non-negative numbers, rounded half up."""
     if numerator < 0 or denominator <= 0:
@@ -64,7 +72,7 @@ def divide_half_up(numerator: int, denominator: int) -> int:
 
 def parse(text: str) -> Decimal:
     """A decimal from plain text such as ``"10.50"``. Raises ``ValueError`` for anything else."""
-    if len(text) > 40 or not text.replace(".", "", 1).lstrip("-").isdecimal() or not text.isascii():
+    if len(text) > 40 or not _PLAIN.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a plain decimal number such as 10.50")
     return Decimal(text)
 

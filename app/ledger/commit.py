@@ -115,11 +115,12 @@ class GroupCommit:
     async def _commit(self, waiting: Sequence[_Waiting[Any]]) -> None:
         try:
             answers = await self._attempt(waiting)
-        except (OutcomeUnknown, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-            log.warning("batch lost", commands=len(waiting), error=repr(error))
-            for each in waiting:
-                _settle(each.answer, error)
         except Exception as error:
+            if _is_loss(error):
+                log.warning("batch lost", commands=len(waiting), error=repr(error))
+                for each in waiting:
+                    _settle(each.answer, error)
+                return
             # One bad command must not take its neighbours down: halve the batch until it stands alone.
             if len(waiting) == 1:
                 log.exception("command failed", command=type(waiting[0].command).__name__)
@@ -146,7 +147,7 @@ class GroupCommit:
                 raise
             try:
                 await transaction.commit()
-            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
         if batch.touched:
             self._ring(self.journal, batch.touched)
@@ -164,6 +165,21 @@ async def _run_groups(batch: Batch, waiting: Sequence[_Waiting[Any]]) -> list[An
         for index, answer in zip(members, await answer_once(batch, use_case, asked), strict=True):
             answers[index] = answer
     return answers
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether the database, not a command, is what failed: then trying the commands one by one would not help."""
+    if isinstance(error, asyncpg.DataError):
+        return False
+    return isinstance(
+        error,
+        OutcomeUnknown
+        | OSError
+        | asyncpg.PostgresConnectionError
+        | asyncpg.InterfaceError
+        | asyncpg.LockNotAvailableError
+        | asyncpg.OperatorInterventionError,
+    )
 
 
 def _settle(answer: asyncio.Future[Any], value: Any) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import BigInteger, Row, Select, func, literal, select, true, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.kernel.events import Event, EventType
@@ -60,15 +61,19 @@ async def positions_by_book(connection: AsyncConnection, books: Sequence[int]) -
     }
 
 
-async def activity(connection: AsyncConnection, book: int, asked: PageOf[int]) -> Page[Event]:
-    """A book's stream of events, newest first, keyed by sequence."""
-    query = select(event).where(event.c.book_id == book).limit(asked.limit + 1)
+async def activity(connection: AsyncConnection, books: Sequence[int], asked: PageOf[int]) -> dict[int, Page[Event]]:
+    """The same page of each book's stream of events, newest first, keyed by sequence."""
+    wanted = func.unnest(literal(list(books), ARRAY(BigInteger))).table_valued("id").render_derived(name="wanted")
+    query = select(event).where(event.c.book_id == wanted.c.id).limit(asked.limit + 1)
     if asked.after is not None:
         query = query.where(event.c.sequence < asked.after)
     if asked.before is not None:
         query = query.where(event.c.sequence > asked.before)
-    query = query.order_by(event.c.sequence.asc() if asked.backward else event.c.sequence.desc())
-    return page_from(await _events(connection, query), asked)
+    page = query.order_by(event.c.sequence.asc() if asked.backward else event.c.sequence.desc()).lateral("page")
+    found: dict[int, list[Event]] = {book: [] for book in books}
+    for each in await _events(connection, select(page).select_from(wanted.join(page, true()))):
+        found[each.book].append(each)
+    return {book: page_from(events, asked) for book, events in found.items()}
 
 
 async def stream_after(connection: AsyncConnection, book: int, sequence: int, limit: int) -> list[Event]:

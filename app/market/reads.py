@@ -37,6 +37,8 @@ class SearchKey:
     def read(cls, text: str) -> "SearchKey":
         """The key that was printed so. Raises ``ValueError`` for any other text."""
         rank, _, symbol = text.partition(".")
+        if rank not in ("0", "1", "2") or not symbol.isprintable():
+            raise ValueError(f"{text[:40]!r} is not a place among search results")
         return cls(int(rank), symbol)
 
 

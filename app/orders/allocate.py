@@ -6,6 +6,7 @@ Everything here is cumulative and pure: the same fill gives the same allotments 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import blake2b
 from uuid import UUID
 
@@ -46,37 +47,36 @@ class Allotment:
     amount: int
 
 
+class Stage(StrEnum):
+    """How far a market order is: more fills may come, it ended before it was filled, or it is filled."""
+
+    OPEN = "OPEN"
+    CUT_SHORT = "CUT_SHORT"
+    COMPLETE = "COMPLETE"
+
+
 def allocate(
-    claims: Sequence[Claim],
-    fill: Fill,
-    *,
-    side: Side,
-    market_order_id: UUID,
-    obtainable: int,
-    least: int,
-    done: bool,
+    claims: Sequence[Claim], fill: Fill, *, side: Side, market_order_id: UUID, obtainable: int, least: int, stage: Stage
 ) -> list[Allotment]:
     """Each claim's cumulative allotment, in the order of ``claims``.
 
     ``obtainable`` bounds the shares that customers can have in all and ``least`` is what they must provide in all
-    (shares of a sell that were dealt and that the house did not supply). While the market order is not ``done``,
-    shares go pro rata to the statement; at its end an order gets what it asked for if there is enough.
+    (shares of a sell that were dealt and that the house did not supply). A partial fill goes pro rata to the
+    statement; a complete one gives each order what it asked for.
     """
     if fill.quantity == 0:
         return [Allotment(claim.filled_quantity, claim.filled_amount) for claim in claims]
     turn = [_turn(market_order_id, claim.order_id) for claim in claims]
-    had = [claim.filled_quantity for claim in claims]
-    if done:
-        shares = _final_shares(claims, fill, side, had, turn, obtainable, least)
+    if stage is Stage.COMPLETE:
+        shares = _complete(claims, fill, side, turn, obtainable, least)
     else:
-        total = max(sum(had), min(obtainable, sum(claim.quantity for claim in claims)))
-        shares = share_out(total, [claim.quantity for claim in claims], had, turn, more_to_come=True)
-    cash = _cash(claims, shares, fill, side, turn, done)
+        shares = _partial(claims, fill, side, turn, obtainable, stage)
+    cash = _cash(claims, shares, fill, side, turn, stage)
     return [Allotment(quantity, amount) for quantity, amount in zip(shares, cash, strict=True)]
 
 
-def quantity_for(amount: int, fill: Fill, limit: int | None = None) -> int:
-    """The shares that ``amount`` dollars stand for at the fill's average price.
+def quantity_for(amount: int, fill: Fill) -> int:
+    """The shares that ``amount`` dollars buy at the fill's average price.
 
     Half up to 8 decimals, but never costing more than the sum named once rounded to a cent: else rounded down
     (DriveWealth's published example: $100 at $325 is 0.30769231).
@@ -84,35 +84,66 @@ def quantity_for(amount: int, fill: Fill, limit: int | None = None) -> int:
     quantity = divide_half_up(amount * fill.quantity, fill.amount)
     if divide_half_up(quantity * fill.amount, fill.quantity * CENT) * CENT > amount:
         quantity = amount * fill.quantity // fill.amount
-    return quantity if limit is None else min(quantity, limit)
+    return quantity
 
 
-def _final_shares(
-    claims: Sequence[Claim],
-    fill: Fill,
-    side: Side,
-    had: list[int],
-    turn: list[int],
-    obtainable: int,
-    least: int,
+def _partial(
+    claims: Sequence[Claim], fill: Fill, side: Side, turn: list[int], obtainable: int, stage: Stage
 ) -> list[int]:
-    wanted = [
-        claim.quantity if claim.amount is None else quantity_for(claim.amount, fill, claim.limit) for claim in claims
+    """Pro rata to the statement. Once it is over, a buyer by amount keeps no more than the sum pays for."""
+    stated = [claim.quantity for claim in claims]
+    had = [claim.filled_quantity for claim in claims]
+    total = max(sum(had), min(obtainable, sum(stated)))
+    shares = share_out(total, stated, had, turn, more_to_come=stage is Stage.OPEN)
+    if stage is Stage.OPEN or side is Side.SELL:
+        return shares  # what was dealt has to be delivered
+    return [
+        share if claim.amount is None else max(claim.filled_quantity, min(share, quantity_for(claim.amount, fill)))
+        for claim, share in zip(claims, shares, strict=True)
     ]
-    shares = [max(want, got) for want, got in zip(wanted, had, strict=True)]
-    if sum(shares) > obtainable:
-        return share_out(max(obtainable, sum(had)), wanted, had, turn)
-    if side is Side.SELL and sum(shares) < least:
-        return share_out(least, [claim.quantity for claim in claims], shares, turn)
+
+
+def _complete(
+    claims: Sequence[Claim], fill: Fill, side: Side, turn: list[int], obtainable: int, least: int
+) -> list[int]:
+    """What each asked for. Orders by amount make up among themselves for a price that moved too far."""
+    shares = [max(claim.filled_quantity, _worth(claim, fill, side)) for claim in claims]
+    named = [index for index, claim in enumerate(claims) if claim.amount is not None]
+    others = sum(shares) - sum(shares[index] for index in named)
+    bounds = min(max(sum(shares), least), obtainable)
+    if not named or bounds == sum(shares):
+        return shares
+    weights = [shares[index] if bounds < sum(shares) else claims[index].quantity for index in named]
+    floor = [claims[index].filled_quantity if bounds < sum(shares) else shares[index] for index in named]
+    total = max(sum(floor), bounds - others)
+    for index, share in zip(named, share_out(total, weights, floor, [turn[index] for index in named]), strict=True):
+        shares[index] = share
     return shares
 
 
-def _cash(claims: Sequence[Claim], shares: list[int], fill: Fill, side: Side, turn: list[int], done: bool) -> list[int]:
+def _worth(claim: Claim, fill: Fill, side: Side) -> int:
+    """The shares that a claim comes to: for a seller by amount just enough to bring the sum, as cents are cut off."""
+    if claim.amount is None:
+        return claim.quantity
+    if side is Side.BUY:
+        return quantity_for(claim.amount, fill)
+    enough = -(-claim.amount * fill.quantity // fill.amount)
+    return enough if claim.limit is None else min(enough, claim.limit)
+
+
+def _cash(
+    claims: Sequence[Claim], shares: list[int], fill: Fill, side: Side, turn: list[int], stage: Stage
+) -> list[int]:
+    """Buyers together pay the average price to the nearest cent, sellers together get it rounded down.
+
+    Rounding a seller up would make money out of many small sales.
+    """
     had = [claim.filled_amount // CENT for claim in claims]
-    cents = max(sum(had), divide_half_up(sum(shares) * fill.amount, fill.quantity * CENT))
     if not any(shares):
         return [0] * len(claims)
-    dealt = [each * CENT for each in share_out(cents, shares, had, turn, more_to_come=not done)]
+    worth, unit = sum(shares) * fill.amount, fill.quantity * CENT
+    cents = max(sum(had), divide_half_up(worth, unit) if side is Side.BUY else worth // unit)
+    dealt = [each * CENT for each in share_out(cents, shares, had, turn, more_to_come=stage is Stage.OPEN)]
     if side is Side.SELL:
         return dealt
     # A buyer never pays more than the sum named; a cent or a late jump in price is the house's.

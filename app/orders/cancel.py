@@ -16,7 +16,7 @@ from app.orders.types import Order, OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """The order's owner, or an operator, wants it ended."""
+    """The order's owner wants it ended."""
 
     order_id: UUID
     actor: str

@@ -13,7 +13,7 @@ CUSHION_NUMERATOR, CUSHION_DENOMINATOR = 2, 1000
 class Deal:
     """``quantity`` goes to the venue; ``supplied`` is set aside from the house's inventory. Units of 1e-8.
 
-    With a ``quantity`` of zero the house itself is the counterparty.
+    With a ``quantity`` of zero the house itself is the counterparty: it has all that is bought, or takes what is sold.
     """
 
     quantity: int
@@ -35,7 +35,7 @@ def size_deal(side: Side, by_quantity: int, by_amount: int, inventory: int, *, w
     if not whole_shares:
         return Deal(sure, supplied, Capacity.MIXED if cushion else Capacity.AGENCY)
     down, up = whole_shares_of(sure, up=False), whole_shares_of(sure, up=True)
-    if side is Side.BUY and down > 0 and sure - down <= inventory - supplied:
+    if side is Side.BUY and sure - down <= inventory - supplied:
         return _deal(down, supplied + sure - down, wanted)
     if side is Side.BUY:
         return _deal(up, supplied, wanted)
@@ -45,4 +45,6 @@ def size_deal(side: Side, by_quantity: int, by_amount: int, inventory: int, *, w
 
 
 def _deal(quantity: int, supplied: int, wanted: int) -> Deal:
+    if not quantity:
+        return Deal(0, supplied, Capacity.PRINCIPAL)
     return Deal(quantity, supplied, Capacity.AGENCY if quantity == wanted and not supplied else Capacity.MIXED)

@@ -7,7 +7,7 @@ the clock's time and says when to look again, so tests drive it step by step; ``
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from app.orders.close_window import CloseWindow, close_windows
 from app.orders.execute import HOUSE, apply_reports
 from app.orders.recover import claim_stale, journals_to_settle, waiting_windows
 from app.orders.request import reference_price
-from app.orders.send import mark_sent
+from app.orders.send import Sending, mark_sent
 from app.orders.settle import SettleDue, settle_due
 from app.orders.types import Capacity, MarketOrder, Side
 from app.orders.venue import Report, ReportKind, Venue, VenueOrder
@@ -67,7 +67,7 @@ class OrderEngine:
                 next_at = await self.run_due()
             except Exception:
                 log.exception("order engine stumbled")
-                next_at = self._clock.now() + LOOK_AGAIN
+                next_at = self._next_at(self._clock.now())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), max(0.001, (next_at - self._clock.now()).total_seconds()))
             self._wake.clear()
@@ -87,7 +87,7 @@ class OrderEngine:
         await self._take_in(self._venue.reports(self._clock.now()))
         if self._failures:
             raise ExceptionGroup("the order engine could not do everything", self._failures)
-        return self._next_at()
+        return self._next_at(now)
 
     async def _each(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         """Do all of it concurrently; answers what succeeded, and keeps what failed for the end."""
@@ -100,9 +100,9 @@ class OrderEngine:
         return at is not None and at <= now
 
     def _due_at(self, window: Window) -> datetime | None:
-        """When the window closes; None while its instrument doesn't trade."""
-        instrument = self._market.instruments[window[1]]
-        if not (self._venue.extended_hours or self._market.is_open(instrument)):
+        """When the window closes; None while its instrument doesn't trade, or is not one that we know."""
+        instrument = self._market.instruments.get(window[1])
+        if instrument is None or not (self._venue.extended_hours or self._market.is_open(instrument)):
             return None
         return self._windows[window] + window_length(instrument, self._market.clock.now())
 
@@ -123,11 +123,11 @@ class OrderEngine:
         return closed.market_order
 
     async def _send(self, made: MarketOrder) -> None:
+        """Send it, if it is still ours to send; the venue recognises what it has already."""
         if made.capacity is Capacity.PRINCIPAL:
             await self._take_in([_house_fill(made, self._market.clock.now())])
-            return
-        await self._venue.submit(VenueOrder(made.id, made.instrument_id, made.side, made.quantity))
-        await self._writers.of_journal(made.journal_id).submit(mark_sent, made.id)
+        elif await self._writers.of_journal(made.journal_id).submit(mark_sent, Sending(made.id, self.id)):
+            await self._venue.submit(VenueOrder(made.id, made.instrument_id, made.side, made.quantity))
 
     async def _take_in(self, reports: Sequence[Report]) -> None:
         journals = await self._journals({report.client_order_id for report in reports})
@@ -150,25 +150,20 @@ class OrderEngine:
             self._windows.setdefault(window, opened_at)
         await self._each([self._resume(made) for made in await claim_stale(self._pool, self.id, now)])
         today = self._market.today()
-        for journal_id in await journals_to_settle(self._pool, today):
-            await self._settle(journal_id, today)
+        due = await journals_to_settle(self._pool, today)
+        await self._each([self._writers.of_journal(each).submit(settle_due, SettleDue(today)) for each in due])
 
     async def _resume(self, made: MarketOrder) -> None:
         """Ask the venue what became of the order; send it only if the venue has never heard of it."""
         if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(made.id):
             await self._send(made)
 
-    async def _settle(self, journal_id: int, today: date) -> None:
-        more = True
-        while more:
-            settled = await self._writers.of_journal(journal_id).submit(settle_due, SettleDue(today))
-            more = settled.more
-
-    def _next_at(self) -> datetime:
+    def _next_at(self, started: datetime) -> datetime:
+        """The next time that is known, of what was not due when the last look ``started``."""
         now = self._clock.now()
         windows = [self._due_at(window) for window in self._windows]
-        known = [at for at in (*windows, self._venue.next_report_at()) if at is not None and at > now]
-        return min([now + LOOK_AGAIN, *known])
+        known = [at for at in (*windows, self._venue.next_report_at()) if at is not None and at > started]
+        return max(now, min([now + LOOK_AGAIN, *known]))
 
 
 def _house_fill(made: MarketOrder, at: datetime) -> Report:

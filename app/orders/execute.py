@@ -9,12 +9,21 @@ import structlog
 
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
-from app.kernel.money import multiply, to_decimal, to_text
+from app.kernel.money import multiply, to_decimal, to_text, whole_cents
 from app.ledger.commit import Batch
 from app.ledger.postings import street_buys_from_us, street_sells_to_us
 from app.ledger.types import Entry
 from app.orders.allocate import Fill
-from app.orders.fill import OrderFill, Participant, Progress, closing_entry, entries_of, fills_of, outcome_of
+from app.orders.fill import (
+    OrderFill,
+    Participant,
+    Progress,
+    closing_entry,
+    entries_of,
+    fills_of,
+    house_takes,
+    outcome_of,
+)
 from app.orders.progress import ENGINE
 from app.orders.record_fills import record_fills, record_market_order
 from app.orders.rows import market_order_from, order_from
@@ -47,8 +56,8 @@ async def apply_reports(batch: Batch, reports: Sequence[Report]) -> list[None]:
         made = each.market_order
         entries += [_execution_entry(batch, made, id_, report) for id_, report in each.executions]
         if made.ended_at is not None:
-            # A fact all the same: it stays on the market order's account, where the custody proof shows it.
             log.error("execution after the end of a market order", market_order=str(made.id))
+            entries.append(await _late(batch, each))
             continue
         progress = _progress(each)
         part = fills_of(progress, participants[made.id])
@@ -118,7 +127,8 @@ def _progress(news: _News) -> Progress:
     dealt = made.requested if made.capacity is Capacity.PRINCIPAL else made.quantity
     if quantity >= dealt:
         return Progress(made, Fill(quantity, amount), MarketOrderStatus.FILLED, None)
-    if news.ending is None:
+    if news.ending is None or news.ending.quantity != quantity:
+        # An ending that tells of more than we know: an execution got lost, and the venue will be asked again.
         return Progress(made, Fill(quantity, amount), None, None)
     rejected = news.ending.kind is ReportKind.REJECTED and not quantity
     ending = MarketOrderStatus.REJECTED if rejected else MarketOrderStatus.CANCELED
@@ -144,6 +154,36 @@ def _execution_entry(batch: Batch, made: MarketOrder, id_: UUID, report: Report)
     return Entry(event, deal(batch.journal, made.book_id, made.instrument_id, report.quantity, amount))
 
 
+async def _late(batch: Batch, news: _News) -> Entry:
+    """A fact all the same: what was dealt after the customers' orders had ended is the house's."""
+    made = news.market_order
+    quantity = sum(report.quantity for _, report in news.executions)
+    amount = sum(multiply(report.quantity, report.price) for _, report in news.executions)
+    await _expect_settlement(batch, made, quantity, 0, amount)
+    data = {"market_order": str(made.id), "house_shares": to_text(quantity), "reason": "dealt after the end"}
+    event = NewEvent(
+        made.book_id, EventType.MARKET_ORDER_CLOSED, ENGINE, batch.effective_at, correlation=made.id, data=data
+    )
+    return Entry(event, house_takes(batch.journal, made.book_id, made.instrument_id, made.side, quantity, amount))
+
+
+async def _expect_settlement(batch: Batch, made: MarketOrder, quantity: int, customers: int, house: int) -> None:
+    """What the street and the banks owe each other on the settlement date. Banks move whole cents: parts stay due."""
+    await batch.connection.execute(
+        "INSERT INTO trade_settlement VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        new_id(),
+        made.id,
+        batch.journal.tenant_id,
+        made.journal_id,
+        made.instrument_id,
+        made.side.value,
+        to_decimal(quantity),
+        to_decimal(customers),
+        to_decimal(whole_cents(house)),
+        made.settles_on,
+    )
+
+
 async def _close(
     batch: Batch, progress: Progress, participants: Sequence[Participant], fills: Sequence[OrderFill]
 ) -> Entry:
@@ -152,18 +192,8 @@ async def _close(
     outcome = outcome_of(progress, quantity, amount)
     made = progress.market_order
     if progress.fill.quantity:
-        await batch.connection.execute(
-            "INSERT INTO trade_settlement VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            made.id,
-            batch.journal.tenant_id,
-            made.journal_id,
-            made.instrument_id,
-            made.side.value,
-            to_decimal(outcome.street.quantity),
-            to_decimal(outcome.customers_amount),
-            to_decimal(outcome.house_amount),
-            made.settles_on,
-        )
+        street, customers = outcome.street.quantity, outcome.customers_amount
+        await _expect_settlement(batch, made, street, customers, outcome.house_amount)
     return closing_entry(batch.journal, progress, outcome, batch.effective_at)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.kernel.events import EventType, NewEvent
-from app.kernel.money import CENT, to_text
-from app.ledger.postings import close_market_order, customer_buys, customer_sells
+from app.kernel.money import to_text, whole_cents
+from app.ledger.postings import close_market_order, customer_buys, customer_sells, house_supplies
 from app.ledger.types import Entry, Journal, Leg
-from app.orders.allocate import Claim, Fill, allocate
+from app.orders.allocate import Claim, Fill, Stage, allocate
 from app.orders.progress import ENGINE, event_of, release
 from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Side
 
@@ -25,6 +25,12 @@ class Progress:
     @property
     def is_complete(self) -> bool:
         return self.ending is MarketOrderStatus.FILLED
+
+    @property
+    def stage(self) -> Stage:
+        if self.ending is None:
+            return Stage.OPEN
+        return Stage.COMPLETE if self.is_complete else Stage.CUT_SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def fills_of(progress: Progress, participants: Sequence[Participant]) -> list[Or
         market_order_id=made.id,
         obtainable=obtainable,
         least=least,
-        done=progress.ending is not None,
+        stage=progress.stage,
     )
     fills = [
         _order_fill(
@@ -178,7 +184,7 @@ def closing_entry(journal: Journal, progress: Progress, outcome: Outcome, at: da
     made = progress.market_order
     pays = outcome.house_amount if made.side is Side.BUY else -outcome.house_amount
     takes_part = outcome.house_shares != 0 or made.supplied != 0
-    cash = abs(pays) // CENT * CENT * (1 if pays > 0 else -1) if takes_part else 0
+    cash = whole_cents(pays) if takes_part else 0
     data = {
         "market_order": str(made.id),
         "status": progress.ending,
@@ -193,3 +199,12 @@ def closing_entry(journal: Journal, progress: Progress, outcome: Outcome, at: da
         event,
         close_market_order(journal, made.book_id, made.instrument_id, outcome.house_shares, cash, pays - cash),
     )
+
+
+def house_takes(journal: Journal, market_order: int, asset: int, side: Side, quantity: int, amount: int) -> list[Leg]:
+    """The house deals alone: it pays for what was bought, or delivers what was sold as far as it has it."""
+    pays = amount if side is Side.BUY else -amount
+    cash = whole_cents(pays)
+    bought = quantity if side is Side.BUY else 0
+    legs = close_market_order(journal, market_order, asset, bought, cash, pays - cash)
+    return legs if side is Side.BUY else [*house_supplies(journal, market_order, asset, quantity), *legs]

@@ -147,7 +147,9 @@ class PaperVenue:
             after += chance.randint(*self._behaviour.next_ms)
         if sum(parts) < order.quantity:
             reason = "the paper venue left the rest unfilled"
-            steps.append({"kind": ReportKind.CANCELED, "after_ms": after, "at": at, "reason": reason})
+            steps.append(
+                {"kind": ReportKind.CANCELED, "after_ms": after, "at": at, "quantity": sum(parts), "reason": reason}
+            )
         return steps
 
     def _parts(self, order: VenueOrder, chance: random.Random) -> list[int]:

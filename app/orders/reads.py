@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Uuid, func, literal, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.kernel.paging import Page, PageOf, page_from
@@ -20,15 +21,22 @@ async def orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict
     return {found.id: found for found in map(order_from, rows)}
 
 
-async def orders_of(connection: AsyncConnection, account_id: UUID, asked: PageOf[UUID]) -> Page[Order]:
-    """An account's orders, newest first, keyed by id (ids sort by time)."""
-    query = select(customer_order).where(customer_order.c.account_id == account_id).limit(asked.limit + 1)
+async def orders_of(
+    connection: AsyncConnection, accounts: Sequence[UUID], asked: PageOf[UUID]
+) -> dict[UUID, Page[Order]]:
+    """The same page of each account's orders, newest first, keyed by id (ids sort by time)."""
+    wanted = func.unnest(literal(list(accounts), ARRAY(Uuid))).table_valued("id").render_derived(name="wanted")
+    query = select(customer_order).where(customer_order.c.account_id == wanted.c.id).limit(asked.limit + 1)
     if asked.after is not None:
         query = query.where(customer_order.c.id < asked.after)
     if asked.before is not None:
         query = query.where(customer_order.c.id > asked.before)
-    query = query.order_by(customer_order.c.id.asc() if asked.backward else customer_order.c.id.desc())
-    return page_from([order_from(row) for row in await connection.execute(query)], asked)
+    page = query.order_by(customer_order.c.id.asc() if asked.backward else customer_order.c.id.desc()).lateral("page")
+    found: dict[UUID, list[Order]] = {account: [] for account in accounts}
+    for row in await connection.execute(select(page).select_from(wanted.join(page, true()))):
+        order = order_from(row)
+        found[order.account_id].append(order)
+    return {account: page_from(orders, asked) for account, orders in found.items()}
 
 
 async def market_orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, MarketOrder]:

@@ -123,6 +123,13 @@ async def _close_lots(batch: Batch, sells: Fills) -> None:
             for made, fill, sale in sales
         ],
     )
+    # A fill too small for a unit may still bring a cent: it belongs to what was sold before.
+    cents = [(fill.order.id, to_decimal(fill.last_amount)) for _, fill in sells if not fill.last_quantity]
+    await batch.connection.executemany(
+        "UPDATE lot_sale SET proceeds = proceeds + $2 WHERE order_id = $1"
+        " AND lot_id = (SELECT max(lot_id::text)::uuid FROM lot_sale WHERE order_id = $1)",
+        cents,
+    )
     await batch.connection.executemany(
         "UPDATE lot SET remaining = remaining - $2, remaining_cost = remaining_cost - $3 WHERE order_id = $1",
         [(sale.lot_id, to_decimal(sale.quantity), to_decimal(sale.cost)) for _, _, sale in sales],

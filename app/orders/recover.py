@@ -23,8 +23,8 @@ async def waiting_windows(pool: EnginePool) -> dict[tuple[int, int, Side], datet
 async def claim_stale(pool: EnginePool, claimant: UUID, now: datetime) -> list[MarketOrder]:
     """Open market orders that nobody looks after, claimed for this process by one conditional UPDATE."""
     rows = await pool.fetch(
-        "UPDATE market_order SET claimed_by = $1, claimed_at = $2"
-        " WHERE ended_at IS NULL AND claimed_at < $3 RETURNING *",
+        "UPDATE market_order SET claimed_by = $1, claimed_at = $2 WHERE id IN (SELECT id FROM market_order"
+        " WHERE ended_at IS NULL AND claimed_at < $3 ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED) RETURNING *",
         claimant,
         now,
         now - STALE_AFTER,

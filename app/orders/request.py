@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.clients.types import Account, AccountStatus
 from app.kernel.errors import Refusal
 from app.kernel.money import CENT, SCALE, divide_half_up, multiply, ratio, to_text, to_units
 from app.market.types import Instrument, Quote
@@ -39,6 +40,12 @@ def size_of(side: Side, amount: Decimal | None, quantity: Decimal | None, everyt
             raise _below_minimum(units, "amount")
         return Size(amount=units)
     return Size(everything=True) if quantity is None else Size(quantity=_units(quantity, "quantity"))
+
+
+def check_open(account: Account) -> None:
+    """Raises a ``Refusal`` for a closed account."""
+    if account.status is AccountStatus.CLOSED:
+        raise Refusal(PlaceOrderError.ACCOUNT_CLOSED, "The account is closed; use another one.", "accountId")
 
 
 def check_instrument(symbol: str, instrument: Instrument | None, quote: Quote | None) -> tuple[Instrument, Quote]:

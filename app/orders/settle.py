@@ -55,7 +55,7 @@ async def _trades(batch: Batch, today: date) -> int:
         CHUNK,
     )
     entries = []
-    for row in sorted(rows, key=lambda row: (row["due_on"], row["market_order_id"])):
+    for row in sorted(rows, key=lambda row: (row["due_on"], row["id"])):
         settle = settle_buy if row["side"] == Side.BUY else settle_sell
         quantity, customers, house = (to_units(row[name]) for name in ("quantity", "customers_amount", "house_amount"))
         id_: UUID = row["market_order_id"]
@@ -107,9 +107,9 @@ async def _proceeds(batch: Batch, today: date) -> int:
 
 
 _SETTLE_TRADES = """
-UPDATE trade_settlement SET settled_at = $3 WHERE market_order_id IN (
-  SELECT market_order_id FROM trade_settlement WHERE journal_id = $1 AND due_on <= $2 AND settled_at IS NULL
-  ORDER BY due_on, market_order_id LIMIT $4)
+UPDATE trade_settlement SET settled_at = $3 WHERE id IN (
+  SELECT id FROM trade_settlement WHERE journal_id = $1 AND due_on <= $2 AND settled_at IS NULL
+  ORDER BY due_on, id LIMIT $4)
 RETURNING *
 """
 

@@ -47,8 +47,6 @@ def share_out(
         below.sort(key=lambda i: (shares[i] * whole - total * weights[i], turn[i]))
     for i in below[:spare]:
         shares[i] += 1
-    if spare > len(below):
-        _hand_on(shares, weights, spare - len(below), turn)
     return shares
 
 
@@ -63,9 +61,3 @@ def _give_back(shares: list[int], already: Sequence[int], excess: int, turn: Seq
             taken = min(each, shares[i] - already[i], excess)
             shares[i] -= taken
             excess -= taken
-
-
-def _hand_on(shares: list[int], weights: Sequence[int], spare: int, turn: Sequence[int]) -> None:
-    heaviest = sorted((i for i, weight in enumerate(weights) if weight), key=lambda i: (-weights[i], turn[i]))
-    for i in heaviest[:spare]:
-        shares[i] += 1

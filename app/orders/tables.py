@@ -112,7 +112,8 @@ lot_sale = Table(
 trade_settlement = Table(
     "trade_settlement",
     metadata,
-    Column("market_order_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("market_order_id", Uuid, nullable=False),
     Column("tenant_id", Uuid, nullable=False),
     Column("journal_id", Integer, nullable=False),
     Column("instrument_id", Integer, nullable=False),

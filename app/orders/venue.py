@@ -30,7 +30,10 @@ class ReportKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One message of the venue. Executions carry their id, quantity and price (units); endings carry a reason."""
+    """One message of the venue. Executions carry their id, quantity and price (units).
+
+    Endings carry a reason, and as quantity all that was executed: if we know of less, something is still to come.
+    """
 
     venue: str
     client_order_id: UUID

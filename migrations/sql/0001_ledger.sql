@@ -104,7 +104,8 @@ CREATE TABLE ledger.account (
 ) WITH (fillfactor = 50);
 CREATE INDEX account_book ON ledger.account (book_id);
 CREATE INDEX account_asset ON ledger.account (journal_id, asset_id, kind);
-CREATE INDEX account_unsettled ON ledger.account (journal_id, book_id) WHERE kind = 4 AND balance > 0;
+-- No balance in an index, nor in its condition: updates of balances stay heap-only.
+CREATE INDEX account_unsettled ON ledger.account (journal_id, book_id) WHERE kind = 4;
 
 CREATE TABLE ledger.event (
   journal_id   integer NOT NULL,

@@ -58,7 +58,7 @@ CREATE TABLE customer_order (
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN customer_order.held IS 'what is still held for it: dollars behind a buy, shares behind a sell';
 CREATE INDEX customer_order_account ON customer_order (account_id, id);
-CREATE INDEX customer_order_waiting ON customer_order (journal_id, instrument_id, side) WHERE status = 'ACCEPTED';
+CREATE INDEX customer_order_waiting ON customer_order (journal_id, instrument_id, side, placed_at, id) WHERE status = 'ACCEPTED';
 CALL isolate_by_tenant('customer_order');
 
 -- The allocation statement: who takes part with what share, written before the order is sent.
@@ -116,10 +116,12 @@ CREATE TABLE lot_sale (
 );
 CALL isolate_by_tenant('lot_sale');
 
--- What is due from and to the clearing house and between the banks, one row per market order that was filled.
+-- What is due from and to the clearing house and between the banks, one row per market order that was filled (and one
+-- for what was dealt late).
 -- The quantity is zero where the house itself was the counterparty.
 CREATE TABLE trade_settlement (
-  market_order_id  uuid PRIMARY KEY REFERENCES market_order,
+  id               uuid PRIMARY KEY,
+  market_order_id  uuid NOT NULL REFERENCES market_order,
   tenant_id        uuid NOT NULL,
   journal_id       integer NOT NULL,
   instrument_id    integer NOT NULL,

@@ -88,15 +88,16 @@ def test_customers_and_house_together_have_what_was_dealt(case: Case) -> None:
 @settings(deadline=None, max_examples=120)
 @given(dealings())
 def test_customers_pay_the_average_price_to_the_cent(case: Case) -> None:
-    """In all: Σ cash is Σ shares at the average, half up. Less only where a buyer named less, more only where it was
-    posted before the price fell."""
+    """Σ cash is Σ shares at the average: of buyers half up, of sellers rounded down. Less only where a buyer named
+    less, more only where it was posted before the price fell."""
     dealing, executions, _ = case
     posted = 0
     for quantity, price in executions:
         dealing.execute(quantity, price)
         cash = sum(order.filled_amount for order in dealing.orders)
         shares = sum(order.filled_quantity for order in dealing.orders)
-        due = (2 * shares * dealing.fill.amount + dealing.fill.quantity * CENT) // (2 * dealing.fill.quantity * CENT)
+        half = dealing.fill.quantity * CENT if dealing.side is Side.BUY else 0
+        due = (2 * shares * dealing.fill.amount + half) // (2 * dealing.fill.quantity * CENT)
         assert cash <= max(posted, due * CENT)
         if all(order.amount is None or order.side is Side.SELL for order in dealing.orders):
             assert cash == max(posted, due * CENT)
@@ -159,6 +160,24 @@ def test_an_order_by_quantity_gets_no_more_than_that_when_the_price_leaps_before
     dealing.execute(52 * UNIT, 400 * DOLLAR, ends=True)
     for order, hold in zip(dealing.orders, dealing.first_holds, strict=True):
         check_bounds(order, hold)
+
+
+def test_what_was_sold_before_a_cut_is_delivered_by_customers_not_by_a_house_that_has_none() -> None:
+    """The price rose, so fewer shares would do for the order by amount; but those that were dealt are dealt."""
+    wishes = [Wish(Size(amount=10_000 * DOLLAR), owned=105 * UNIT), Wish(Size(everything=True), owned=100 * UNIT)]
+    dealing = Dealing(Side.SELL, wishes, 100 * DOLLAR, whole_shares=False)
+    dealing.execute(100 * UNIT, 100 * DOLLAR)
+    dealing.execute(90 * UNIT, 150 * DOLLAR, ends=True)
+    assert dealing.house_after >= 0
+    assert sum(order.filled_quantity for order in dealing.orders) == 190 * UNIT
+
+
+@pytest.mark.parametrize("cents", [9_999, 32_500, 777, 10_000_003])
+def test_a_seller_by_amount_gets_that_amount_where_there_are_shares_enough(cents: int) -> None:
+    dealing = Dealing(Side.SELL, [Wish(Size(amount=20 * DOLLAR), owned=10 * UNIT)], cents * CENT, whole_shares=False)
+    dealing.execute(dealing.to_deal, cents * CENT)
+    [order] = dealing.orders
+    assert (order.status, order.filled_amount) == (OrderStatus.FILLED, 20 * DOLLAR)
 
 
 def test_nothing_dealt_is_nothing_for_anybody() -> None:

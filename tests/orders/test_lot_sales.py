@@ -125,7 +125,8 @@ async def test_an_execution_and_a_cancel_that_come_together_are_taken_in(databas
         await hand.executes(orders[0], "1995", "100")
         made = await hand.market_order_of(orders[0])
         await hand.says(
-            hand.report(made, ReportKind.EXECUTION, 52 * UNIT, 400 * UNIT), hand.report(made, ReportKind.CANCELED)
+            hand.report(made, ReportKind.EXECUTION, 52 * UNIT, 400 * UNIT),
+            hand.report(made, ReportKind.CANCELED, 2_047 * UNIT),
         )
         ended = [await world.order(order_id) for order_id in orders]
         assert all(order.status is OrderStatus.CANCELED for order in ended)

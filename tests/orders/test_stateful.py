@@ -308,7 +308,7 @@ WHERE m.ended_at IS NULL GROUP BY m.id HAVING sum(a.filled_quantity) <> least(m.
 UNION ALL
 SELECT 'cash shared out', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
 WHERE m.filled_quantity > 0 AND m.side = 'SELL' GROUP BY m.id
-HAVING abs(sum(a.filled_amount) - m.filled_amount * sum(a.filled_quantity) / m.filled_quantity) > 0.005
+HAVING m.filled_amount * sum(a.filled_quantity) / m.filled_quantity - sum(a.filled_amount) NOT BETWEEN 0 AND 0.01
 UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p
