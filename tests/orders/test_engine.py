@@ -67,3 +67,34 @@ async def test_an_order_that_can_not_be_sent_holds_up_no_other(
         assert (await world.order(bad)).status is OrderStatus.NEW
         await world.pass_time(7_000, 500)
         assert (await world.order(bad)).status is OrderStatus.FILLED, "it was sent once the line was up again"
+
+
+async def test_what_falls_due_while_the_engine_works_is_not_forgotten(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time goes by while orders are sent: a window that closes meanwhile is looked at at once, not a second later."""
+    async with running(database_url) as world:
+        ann = await world.investor(100)
+        await world.place(ann, Side.BUY, "GE", amount="10.00")
+        world.clock.advance(timedelta(milliseconds=30))
+        await world.place(ann, Side.BUY, "KO", amount="10.00")
+        submit = world.venue.submit
+
+        async def slow(order: VenueOrder) -> None:
+            world.clock.advance(timedelta(milliseconds=80))
+            await submit(order)
+
+        monkeypatch.setattr(world.venue, "submit", slow)
+        world.clock.advance(timedelta(milliseconds=25))
+        assert await world.engine.run_due() <= world.clock.now()
+
+
+async def test_an_instrument_that_this_process_does_not_know_holds_up_no_other(database_url: str) -> None:
+    async with running(database_url) as world:
+        ann = await world.investor(100)
+        strange = await world.place(ann, Side.BUY, "GE", amount="10.00")
+        known = await world.place(ann, Side.BUY, "KO", amount="10.00")
+        del world.market.instruments[world.instrument("GE").id]  # type: ignore[attr-defined]
+        await world.pass_time(1_500, 100)
+        assert (await world.order(known)).status is OrderStatus.FILLED
+        assert (await world.order(strange)).status is OrderStatus.ACCEPTED
