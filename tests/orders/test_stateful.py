@@ -298,8 +298,12 @@ class Trading(RuleBasedStateMachine):
             assert (await replay(connection, world.commits.journal.id)).disagreement is None
 
 
-#: Market orders whose allocations, or lots, don't add up; and ended ones that left something on their account.
+#: Parts of a cent where only whole ones may be; market orders whose allocations don't add up, lots that don't; and
+#: ended market orders that left something on their account.
 _UNEQUAL = """
+SELECT 'a part of a cent', id::text FROM ledger.account
+WHERE asset_id = 1 AND kind IN (1, 2, 3, 4, 5, 9, 10, 15, 16, 17) AND balance * 100 <> trunc(balance * 100)
+UNION ALL
 SELECT 'left on an ended market order', b.id::text FROM ledger.account b JOIN market_order m USING (book_id)
 WHERE m.ended_at IS NOT NULL AND b.balance <> 0
 UNION ALL
