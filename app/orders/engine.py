@@ -7,8 +7,8 @@ the clock's time and says when to look again, so tests drive it step by step; ``
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -33,8 +33,10 @@ log = structlog.get_logger(__name__)
 #: How often the database is asked for work that memory doesn't know of (another process's, or a crash's).
 LOOK_AGAIN = timedelta(seconds=1)
 
+#: Work that takes longer (seconds) no longer holds up other work.
+PATIENCE = 0.25
+
 Window = tuple[int, int, Side]
-T = TypeVar("T")
 
 
 class OrderEngine:
@@ -51,6 +53,7 @@ class OrderEngine:
         self._wake = asyncio.Event()
         self._looked_at: datetime | None = None
         self._failures: list[Exception] = []
+        self._late: set[asyncio.Task[None]] = set()
         venue.listen(self._wake.set)
 
     def notice(self, journal_id: int, instrument_id: int, side: Side) -> None:
@@ -82,18 +85,33 @@ class OrderEngine:
         if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN:
             self._looked_at = now
             await self._each([self._look_again(now)])
-        made = await self._each([self._close(window) for window in list(self._windows) if self._is_due(window, now)])
-        await self._each([self._send(each) for each in made if each is not None])
+        await self._each([self._deal(window) for window in list(self._windows) if self._is_due(window, now)])
         await self._take_in(self._venue.reports(self._clock.now()))
         if self._failures:
             raise ExceptionGroup("the order engine could not do everything", self._failures)
         return self._next_at(now)
 
-    async def _each(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-        """Do all of it concurrently; answers what succeeded, and keeps what failed for the end."""
-        found = await asyncio.gather(*works, return_exceptions=True)
-        self._failures += [each for each in found if isinstance(each, Exception)]
-        return [each for each in found if not isinstance(each, BaseException)]
+    async def _each(self, works: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Do all of it concurrently; what fails is kept for the end.
+
+        What takes long (a tenant whose journal is locked, a venue that does not answer) goes on by itself: the others
+        are not made to wait for it.
+        """
+        tasks = [asyncio.create_task(work) for work in works]
+        if not tasks:
+            return
+        done, late = await asyncio.wait(tasks, timeout=PATIENCE)
+        for task in late:
+            self._late.add(task)
+            task.add_done_callback(self._came_late)
+        for task in done:
+            if isinstance(error := task.exception(), Exception):
+                self._failures.append(error)
+
+    def _came_late(self, task: asyncio.Task[None]) -> None:
+        self._late.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("order engine stumbled, late", error=repr(error))
 
     def _is_due(self, window: Window, now: datetime) -> bool:
         at = self._due_at(window)
@@ -105,6 +123,12 @@ class OrderEngine:
         if instrument is None or not (self._venue.extended_hours or self._market.is_open(instrument)):
             return None
         return self._windows[window] + window_length(instrument, self._market.clock.now())
+
+    async def _deal(self, window: Window) -> None:
+        """Close the window, and send what it has become."""
+        made = await self._close(window)
+        if made is not None:
+            await self._send(made)
 
     async def _close(self, window: Window) -> MarketOrder | None:
         journal_id, instrument_id, side = window
@@ -132,10 +156,13 @@ class OrderEngine:
     async def _take_in(self, reports: Sequence[Report]) -> None:
         journals = await self._journals({report.client_order_id for report in reports})
         await self._each(
-            self._writers.of_journal(journals[report.client_order_id]).submit(apply_reports, report)
+            self._apply(journals[report.client_order_id], report)
             for report in reports
             if report.client_order_id in journals
         )
+
+    async def _apply(self, journal_id: int, report: Report) -> None:
+        await self._writers.of_journal(journal_id).submit(apply_reports, report)
 
     async def _journals(self, market_orders: set[UUID]) -> dict[UUID, int]:
         if not market_orders:
@@ -151,7 +178,10 @@ class OrderEngine:
         await self._each([self._resume(made) for made in await claim_stale(self._pool, self.id, now)])
         today = self._market.today()
         due = await journals_to_settle(self._pool, today)
-        await self._each([self._writers.of_journal(each).submit(settle_due, SettleDue(today)) for each in due])
+        await self._each([self._settle(journal_id, today) for journal_id in due])
+
+    async def _settle(self, journal_id: int, today: date) -> None:
+        await self._writers.of_journal(journal_id).submit(settle_due, SettleDue(today))
 
     async def _resume(self, made: MarketOrder) -> None:
         """Ask the venue what became of the order; send it only if the venue has never heard of it."""

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.clients.open import OpenAccount, open_accounts
+from app.kernel.ids import new_id
+from app.ledger.books import open_tenant
 from app.orders import close_window
 from app.orders.types import OrderStatus, Side
 from app.orders.venue import VenueOrder
@@ -98,3 +101,22 @@ async def test_an_instrument_that_this_process_does_not_know_holds_up_no_other(d
         await world.pass_time(1_500, 100)
         assert (await world.order(known)).status is OrderStatus.FILLED
         assert (await world.order(strange)).status is OrderStatus.ACCEPTED
+
+
+async def test_a_tenant_whose_journal_is_locked_makes_no_other_wait(database_url: str) -> None:
+    async with running(database_url) as world:
+        ann = await world.investor(100)
+        order = await world.place(ann, Side.BUY, "KO", amount="10.00")
+        async with world.pool.acquire() as elsewhere:
+            other = await open_tenant(elsewhere, "Locked", world.clock.now())
+            await world.writers.of(other.tenant_id)
+            async with elsewhere.transaction():
+                await elsewhere.fetchval("SELECT ledger.lock_journal($1)", other.id)
+                stuck = asyncio.create_task(
+                    world.writers.of_journal(other.id).submit(open_accounts, OpenAccount(new_id(), "Stuck", "test"))
+                )
+                world.engine.notice(other.id, world.instrument("KO").id, Side.BUY)
+                await world.pass_time(300)
+                assert (await world.order(order)).status is OrderStatus.FILLED
+                assert not stuck.done()
+        await stuck
