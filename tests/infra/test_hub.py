@@ -39,9 +39,11 @@ _KILL = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'wealthgraph-doorbell' AND datname = current_database()
 """
+#: Idle, because a LISTEN counts from its commit on.
 _LISTENING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE application_name = 'wealthgraph-doorbell' AND datname = current_database() AND query ILIKE 'LISTEN%'
+  AND state = 'idle'
 """
 
 
