@@ -35,7 +35,7 @@ from app.market.market import Market
 from app.market.types import Quote
 from app.orders.close_window import CloseWindow, close_windows
 from app.orders.engine import OrderEngine
-from app.orders.execute import apply_reports
+from app.orders.execute import HOUSE, apply_reports
 from app.orders.paper import PaperBehaviour, PaperVenue
 from app.orders.place import PlaceOrder, place
 from app.orders.request import Size
@@ -159,7 +159,8 @@ async def one_at_a_time(floor: Floor, orders: int, workers: int) -> float:
             close = CloseWindow(instrument, Side.BUY, now, PRICE, True, day, day, floor.engine.id)
             made = (await alone.submit(close_windows, close)).market_order
             assert made is not None
-            fill = Report("paper", made.id, ReportKind.EXECUTION, now, str(made.id), made.quantity, PRICE)
+            venue, quantity = ("paper", made.quantity) if made.quantity else (HOUSE, made.requested)
+            fill = Report(venue, made.id, ReportKind.EXECUTION, now, str(made.id), quantity, PRICE)
             await alone.submit(apply_reports, fill)
 
     started = time.perf_counter()
