@@ -57,7 +57,9 @@ function sentence(order) {
 }
 
 function deal(market, buys) {
-  if (market.quantity === 0n) return ["Too little for a whole share, so the house itself took it,"];
+  if (market.quantity === 0n) {
+    return [buys ? "The house had it in its inventory and gave it," : "Too little to deal, so the house itself took it,"];
+  }
   return [`The venue ${buys ? "sold us" : "bought from us"} `, strong(howMuch(market, market.quantity))];
 }
 
