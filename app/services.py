@@ -1,7 +1,6 @@
 """Wiring: from settings and a database to the rooms at work. ``running`` is the whole back office without a surface."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -70,7 +69,9 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
 async def _beat(pool: EnginePool, clock: market_clock.MarketClock) -> None:
     """Write down now and then that the market's clock is running."""
     while True:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        try:
             async with pool.acquire() as connection:
                 await clock.heartbeat(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("the market's clock was not written down", error=repr(error))
         await asyncio.sleep(market_clock.HEARTBEAT.total_seconds())

@@ -154,6 +154,11 @@ _TABLES = (
     "customer_order",
     "market_order",
     "allocation",
+    "execution",
+    "lot",
+    "lot_sale",
+    "trade_settlement",
+    "cash_settlement",
 )
 
 

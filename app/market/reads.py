@@ -1,12 +1,11 @@
 """Batched reads of reference data. Nothing later than the moment a caller names is ever read."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Row, Text, any_, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.kernel.errors import Refusal
@@ -48,20 +47,6 @@ class Found:
 
     key: SearchKey
     instrument: Instrument
-
-
-async def instruments_by_id(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Instrument]:
-    """Those of the instruments that exist, by id."""
-    wanted = instrument.c.id == any_(literal(list(ids), ARRAY(Integer)))
-    rows = await connection.execute(select(*_INSTRUMENT).where(wanted))
-    return {row.id: _instrument(row) for row in rows}
-
-
-async def instruments_by_symbol(connection: AsyncConnection, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """Those of the instruments that exist, by symbol (upper case, as listed)."""
-    wanted = instrument.c.symbol == any_(literal(list(symbols), ARRAY(Text)))
-    rows = await connection.execute(select(*_INSTRUMENT).where(wanted))
-    return {row.symbol: _instrument(row) for row in rows}
 
 
 async def search(connection: AsyncConnection, text: str, asked: PageOf[SearchKey]) -> Page[Found]:

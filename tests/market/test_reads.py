@@ -17,9 +17,9 @@ from app.infra.database import ENGINE_ROLE, api_engine
 from app.kernel.errors import Refusal
 from app.kernel.paging import Page, PageOf
 from app.market.errors import MarketRefusal
-from app.market.reads import SearchKey, bars, instruments_by_id, instruments_by_symbol, search
+from app.market.reads import SearchKey, bars, search
 from app.market.tables import bar, instrument, market_clock
-from app.market.types import Bar, BarInterval, BarSource, Instrument, InstrumentKind
+from app.market.types import Bar, BarInterval, BarSource
 
 pytestmark = pytest.mark.asyncio
 
@@ -103,15 +103,6 @@ async def api(database_url: str) -> AsyncIterator[AsyncConnection]:
 
 async def found(api: AsyncConnection, text: str, limit: int = 100) -> list[str]:
     return [one.instrument.symbol for one in (await search(api, text, PageOf(limit))).items]
-
-
-async def test_instruments_come_in_one_batch(api: AsyncConnection) -> None:
-    apple = Instrument(IDS["AAPL"], "AAPL", "Apple Inc.", InstrumentKind.EQUITY, "XNYS", True, True)
-    assert await instruments_by_symbol(api, ["AAPL", "NONE", "AAPL"]) == {"AAPL": apple}
-    by_id = await instruments_by_id(api, [IDS["KO"], apple.id, 999])
-    assert by_id.keys() == {IDS["KO"], apple.id}
-    assert by_id[apple.id] == apple
-    assert await instruments_by_id(api, []) == {}
 
 
 async def test_search(api: AsyncConnection) -> None:
