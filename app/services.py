@@ -20,8 +20,8 @@ from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.load import load
 from app.market.market import Market
 from app.orders.engine import OrderEngine
-from app.orders.paper import PaperVenue
 from app.settings import Settings
+from app.venues.paper import PaperVenue
 from resolvers.context import Services
 
 log = structlog.get_logger(__name__)

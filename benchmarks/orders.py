@@ -32,15 +32,14 @@ from app.ledger.writers import Writers
 from app.market.catalogue import INSTRUMENTS
 from app.market.load import add_instruments
 from app.market.market import Market
-from app.market.types import Quote
+from app.market.types import Quote, Side
 from app.orders.close_window import CloseWindow, close_windows
 from app.orders.engine import OrderEngine
 from app.orders.execute import HOUSE, apply_reports
-from app.orders.paper import PaperBehaviour, PaperVenue
 from app.orders.place import PlaceOrder, place
 from app.orders.request import Size
-from app.orders.types import Side
-from app.orders.venue import Report, ReportKind
+from app.venues.paper import PaperBehaviour, PaperVenue
+from app.venues.port import Report, ReportKind
 from benchmarks.stage import stage
 
 PRICE = 100 * UNIT

@@ -16,7 +16,7 @@ from app.ledger.reads import stream_after
 from app.ledger.types import Cash
 from app.ledger.writers import stream_of_book
 from app.market.calendar import calendar_of
-from app.market.types import Instrument, Quote
+from app.market.types import Instrument, Quote, Side
 from app.market.windows import window_length
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.place import PlaceOrder, place
@@ -30,7 +30,7 @@ from app.orders.request import (
     shares_to_hold,
     size_of,
 )
-from app.orders.types import Order, Side
+from app.orders.types import Order
 from resolvers.context import Context
 from resolvers.requests import RequestError, account_for, parse_id, parse_key, permitted
 

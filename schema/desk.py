@@ -165,7 +165,7 @@ def _number(name: str) -> Any:
 
 def _side(root: Event_) -> Any:
     found = root.data.get("side")
-    return None if found is None else orders.Side(found)
+    return None if found is None else Side(found)
 
 
 def _id_in(name: str, type_name: str) -> Any:

@@ -7,6 +7,7 @@ import strawberry
 
 from app.kernel import events
 from app.kernel.money import parse, to_units
+from app.market import types as market
 from app.orders import reads
 from app.orders import types as orders
 from resolvers import accounts as resolve_accounts
@@ -23,7 +24,7 @@ from schema.scalars import Decimal
 if TYPE_CHECKING:
     from schema.accounts import Account, CashBalances
 
-Side: TypeAlias = orders.Side
+Side: TypeAlias = market.Side
 strawberry.enum(Side, name="OrderSide", description="Which way an order goes.")
 OrderStatus: TypeAlias = orders.OrderStatus
 strawberry.enum(OrderStatus, description="Where an order stands.")
@@ -261,7 +262,7 @@ def _preview_amount(root: Preview_) -> Any:
 
 
 def _preview_enough(root: Preview_) -> bool:
-    available = root.cash.buying_power if root.side is orders.Side.BUY else root.shares_available
+    available = root.cash.buying_power if root.side is Side.BUY else root.shares_available
     return 0 < root.hold <= available
 
 

@@ -28,13 +28,13 @@ from app.ledger.types import Cash
 from app.ledger.writers import Writers
 from app.market.catalogue import INSTRUMENTS
 from app.market.market import Market
-from app.market.types import Instrument, Quote
+from app.market.types import Instrument, Quote, Side
 from app.orders.engine import OrderEngine
-from app.orders.paper import PaperBehaviour, PaperVenue
 from app.orders.place import PlaceOrder, place
 from app.orders.reads import orders_by_id
 from app.orders.request import reference_price, size_of
-from app.orders.types import Order, Side
+from app.orders.types import Order
+from app.venues.paper import PaperBehaviour, PaperVenue
 
 #: A Wednesday in session, with Thanksgiving between it and its settlement day.
 WEDNESDAY = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)

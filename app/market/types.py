@@ -14,6 +14,21 @@ class InstrumentKind(StrEnum):
     INDEX = "index"
 
 
+class Side(StrEnum):
+    """Which way an order goes."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class TimeInForce(StrEnum):
+    """How long an order stands: until the session ends, until it is canceled, or until a given moment."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+    GTD = "GTD"
+
+
 class BarInterval(StrEnum):
     """How much time one bar covers."""
 

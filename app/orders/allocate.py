@@ -11,8 +11,8 @@ from hashlib import blake2b
 from uuid import UUID
 
 from app.kernel.money import CENT, UNIT, divide_half_up
+from app.market.types import Side
 from app.orders.share_out import share_out
-from app.orders.types import Side
 
 
 @dataclass(frozen=True, slots=True)

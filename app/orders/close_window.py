@@ -17,10 +17,11 @@ from app.ledger.chart import BookKind, Kind, address
 from app.ledger.commit import Batch
 from app.ledger.postings import house_supplies
 from app.ledger.types import Entry
+from app.market.types import Side
 from app.orders.deal import Deal, size_deal
 from app.orders.progress import ENGINE, event_of
 from app.orders.rows import order_from
-from app.orders.types import MarketOrder, MarketOrderStatus, Order, Side
+from app.orders.types import MarketOrder, MarketOrderStatus, Order
 
 #: One market order takes this many orders at most; more wait for the next, so that no allocation holds the lock long.
 MAX_PARTICIPANTS = 1_000

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from app.market.types import Side
 from app.orders.allocate import whole_shares_of
-from app.orders.types import Capacity, Side
+from app.orders.types import Capacity
 
 #: How far the price of an order by amount may move (0.2 %) before its customers notice: the house stands between.
 CUSHION_NUMERATOR, CUSHION_DENOMINATOR = 2, 1000

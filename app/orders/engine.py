@@ -18,6 +18,7 @@ from app.kernel.clock import Clock
 from app.kernel.ids import new_id
 from app.ledger.writers import Writers
 from app.market.market import Market
+from app.market.types import Side
 from app.market.windows import window_length
 from app.orders.close_window import CloseWindow, close_windows
 from app.orders.execute import HOUSE, apply_reports
@@ -25,8 +26,8 @@ from app.orders.recover import claim_stale, journals_to_settle, waiting_windows
 from app.orders.request import reference_price
 from app.orders.send import Sending, mark_sent
 from app.orders.settle import SettleDue, settle_due
-from app.orders.types import Capacity, MarketOrder, Side
-from app.orders.venue import Report, ReportKind, Venue, VenueOrder
+from app.orders.types import Capacity, MarketOrder
+from app.venues.port import Report, ReportKind, Venue, VenueOrder
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,7 @@ class OrderEngine:
     def _due_at(self, window: Window) -> datetime | None:
         """When the window closes; None while its instrument doesn't trade, or is not one that we know."""
         instrument = self._market.instruments.get(window[1])
-        if instrument is None or not (self._venue.extended_hours or self._market.is_open(instrument)):
+        if instrument is None or not self._market.is_open(instrument):
             return None
         return self._windows[window] + window_length(instrument, self._market.clock.now())
 
@@ -151,7 +152,7 @@ class OrderEngine:
         if made.capacity is Capacity.PRINCIPAL:
             await self._take_in([_house_fill(made, self._market.clock.now())])
         elif await self._writers.of_journal(made.journal_id).submit(mark_sent, Sending(made.id, self.id)):
-            await self._venue.submit(VenueOrder(made.id, made.instrument_id, made.side, made.quantity))
+            await self._venue.submit(_as_sent(made))
 
     async def _take_in(self, reports: Sequence[Report]) -> None:
         journals = await self._journals({report.client_order_id for report in reports})
@@ -185,7 +186,7 @@ class OrderEngine:
 
     async def _resume(self, made: MarketOrder) -> None:
         """Ask the venue what became of the order; send it only if the venue has never heard of it."""
-        if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(made.id):
+        if made.capacity is Capacity.PRINCIPAL or not await self._venue.knows(_as_sent(made)):
             await self._send(made)
 
     def _next_at(self, started: datetime) -> datetime:
@@ -194,6 +195,10 @@ class OrderEngine:
         windows = [self._due_at(window) for window in self._windows]
         known = [at for at in (*windows, self._venue.next_report_at()) if at is not None and at > started]
         return max(now, min([now + LOOK_AGAIN, *known]))
+
+
+def _as_sent(made: MarketOrder) -> VenueOrder:
+    return VenueOrder(made.id, made.instrument_id, made.side, made.quantity)
 
 
 def _house_fill(made: MarketOrder, at: datetime) -> Report:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from app.kernel.errors import Refusal
 from app.kernel.money import to_text
 from app.ledger.types import RefusalReason, Refused
-from app.orders.types import Side
+from app.market.types import Side
 
 
 class PlaceOrderError(StrEnum):

@@ -13,6 +13,7 @@ from app.kernel.money import multiply, to_decimal, to_text, whole_cents
 from app.ledger.commit import Batch
 from app.ledger.postings import street_buys_from_us, street_sells_to_us
 from app.ledger.types import Entry
+from app.market.types import Side
 from app.orders.allocate import Fill
 from app.orders.fill import (
     OrderFill,
@@ -27,8 +28,8 @@ from app.orders.fill import (
 from app.orders.progress import ENGINE
 from app.orders.record_fills import record_fills, record_market_order
 from app.orders.rows import market_order_from, order_from
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Side
-from app.orders.venue import Report, ReportKind
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus
+from app.venues.port import ENDINGS, Report, ReportKind
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ async def _news(batch: Batch, reports: Sequence[Report]) -> list[_News]:
     for id_, report in await _store(batch, [each for each in known if each.kind is ReportKind.EXECUTION], news):
         news[report.client_order_id].executions.append((id_, report))
     for report in known:
-        if report.kind is not ReportKind.EXECUTION and news[report.client_order_id].market_order.ended_at is None:
+        if report.kind in ENDINGS and news[report.client_order_id].market_order.ended_at is None:
             news[report.client_order_id].ending = report
     return [each for each in news.values() if each.executions or each.ending]
 
@@ -127,7 +128,7 @@ def _progress(news: _News) -> Progress:
     dealt = made.requested if made.capacity is Capacity.PRINCIPAL else made.quantity
     if quantity >= dealt:
         return Progress(made, Fill(quantity, amount), MarketOrderStatus.FILLED, None)
-    if news.ending is None or news.ending.quantity != quantity:
+    if news.ending is None or news.ending.cumulative_quantity != quantity:
         # An ending that tells of more than we know: an execution got lost, and the venue will be asked again.
         return Progress(made, Fill(quantity, amount), None, None)
     rejected = news.ending.kind is ReportKind.REJECTED and not quantity

@@ -8,9 +8,10 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text, whole_cents
 from app.ledger.postings import close_market_order, customer_buys, customer_sells, house_supplies
 from app.ledger.types import Entry, Journal, Leg
+from app.market.types import Side
 from app.orders.allocate import Claim, Fill, Stage, allocate
 from app.orders.progress import ENGINE, event_of, release
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Side
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from app.ledger.chart import Kind, address
 from app.ledger.commit import Batch
 from app.ledger.postings import hold_cash, hold_shares
 from app.ledger.types import Entry, Posted, Refused
+from app.market.types import Side
 from app.orders.errors import PlaceOrderError, declined
 from app.orders.request import Size, dollars_to_hold, shares_to_hold
-from app.orders.types import OrderStatus, Side
+from app.orders.types import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)

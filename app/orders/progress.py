@@ -5,7 +5,8 @@ from typing import Any
 from app.kernel.money import to_text
 from app.ledger.postings import release_cash, release_shares
 from app.ledger.types import Leg
-from app.orders.types import Order, Side
+from app.market.types import Side
+from app.orders.types import Order
 
 #: Who acts when no person does.
 ENGINE = "engine"

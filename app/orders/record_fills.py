@@ -7,9 +7,10 @@ from uuid import UUID
 
 from app.kernel.money import to_decimal, to_units
 from app.ledger.commit import Batch
+from app.market.types import Side
 from app.orders.fill import OrderFill, Progress
 from app.orders.lots import Lot, LotSale, first_in_first_out
-from app.orders.types import MarketOrder, MarketOrderStatus, Side
+from app.orders.types import MarketOrder, MarketOrderStatus
 
 Fills = Sequence[tuple[MarketOrder, OrderFill]]
 

@@ -4,8 +4,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from app.infra.database import EnginePool
+from app.market.types import Side
 from app.orders.rows import market_order_from
-from app.orders.types import MarketOrder, Side
+from app.orders.types import MarketOrder
 
 #: A market order that was not looked after for this long is anybody's.
 STALE_AFTER = timedelta(seconds=5)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from app.clients.types import Account, AccountStatus
 from app.kernel.errors import Refusal
 from app.kernel.money import CENT, SCALE, divide_half_up, multiply, ratio, to_text, to_units
-from app.market.types import Instrument, Quote
+from app.market.types import Instrument, Quote, Side
 from app.orders.errors import PlaceOrderError
-from app.orders.types import HOLD_DENOMINATOR, HOLD_NUMERATOR, MAX_ORDER, MIN_BUY, Side
+from app.orders.types import HOLD_DENOMINATOR, HOLD_NUMERATOR, MAX_ORDER, MIN_BUY
 
 
 @dataclass(frozen=True, slots=True)

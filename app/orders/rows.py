@@ -6,7 +6,8 @@ from typing import Any
 
 from app.kernel.money import to_units
 from app.ledger.postings import Funding
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Side
+from app.market.types import Side
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus
 
 
 def order_from(row: Iterable[Any]) -> Order:

@@ -15,8 +15,8 @@ from app.ledger.commit import Batch
 from app.ledger.postings import settle_buy, settle_cash, settle_sell
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry
+from app.market.types import Side
 from app.orders.progress import ENGINE
-from app.orders.types import Side
 
 #: One commit settles this many trades and this many accounts at most.
 CHUNK = 500

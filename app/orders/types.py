@@ -7,13 +7,7 @@ from uuid import UUID
 
 from app.kernel.money import UNIT
 from app.ledger.postings import Funding
-
-
-class Side(StrEnum):
-    """Which way an order goes."""
-
-    BUY = "BUY"
-    SELL = "SELL"
+from app.market.types import Side
 
 
 class OrderStatus(StrEnum):

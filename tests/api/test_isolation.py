@@ -12,7 +12,7 @@ import pytest_asyncio
 from app.infra.database import API_ROLE, ENGINE_ROLE, EngineConnection
 from app.kernel.ids import new_id
 from app.ledger.books import open_tenant
-from app.orders.types import Side
+from app.market.types import Side
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site, serving
 from tests.world import World, running

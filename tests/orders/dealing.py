@@ -8,11 +8,12 @@ from uuid import UUID
 
 from app.kernel.money import CENT, UNIT, multiply, ratio
 from app.ledger.postings import Funding
+from app.market.types import Side
 from app.orders.allocate import Fill
 from app.orders.deal import Deal, size_deal
 from app.orders.fill import OrderFill, Outcome, Participant, Progress, fills_of, outcome_of
 from app.orders.request import Size, dollars_to_hold, shares_to_hold
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Side
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus
 
 _ID = UUID(int=1)
 _AT = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kernel.money import CENT, UNIT, parse, to_units
+from app.market.types import Side
 from app.orders.allocate import Allotment, Claim, Fill, Stage, allocate, quantity_for
-from app.orders.types import Side
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden/sharing.json").read_text())
 MARKET_ORDER = UUID(int=77)

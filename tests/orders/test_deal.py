@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kernel.money import UNIT, parse, to_units
+from app.market.types import Side
 from app.orders.deal import CUSHION_DENOMINATOR, CUSHION_NUMERATOR, Deal, size_deal
-from app.orders.types import Capacity, Side
+from app.orders.types import Capacity
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden/deals.json").read_text())
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kernel.money import CENT, UNIT
+from app.market.types import Side
 from app.orders.request import Size
-from app.orders.types import Capacity, Order, OrderStatus, Side
+from app.orders.types import Capacity, Order, OrderStatus
 from tests.orders.dealing import Dealing, Wish, some_wishes
 
 DOLLAR = UNIT

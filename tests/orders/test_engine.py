@@ -8,9 +8,10 @@ import pytest
 from app.clients.open import OpenAccount, open_accounts
 from app.kernel.ids import new_id
 from app.ledger.books import open_tenant
+from app.market.types import Side
 from app.orders import close_window
-from app.orders.types import OrderStatus, Side
-from app.orders.venue import VenueOrder
+from app.orders.types import OrderStatus
+from app.venues.port import VenueOrder
 from tests.world import running
 
 pytestmark = pytest.mark.asyncio

@@ -3,7 +3,8 @@
 import pytest
 
 from app.kernel.money import UNIT
-from app.orders.types import OrderStatus, Side
+from app.market.types import Side
+from app.orders.types import OrderStatus
 from tests.world import running
 
 pytestmark = pytest.mark.asyncio

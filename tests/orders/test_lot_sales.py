@@ -13,10 +13,11 @@ import pytest
 
 from app.clients.types import Account
 from app.kernel.money import UNIT, to_units
+from app.market.types import Side
 from app.orders.execute import apply_reports
-from app.orders.paper import PaperBehaviour
-from app.orders.types import OrderStatus, Side
-from app.orders.venue import Report, ReportKind
+from app.orders.types import OrderStatus
+from app.venues.paper import PaperBehaviour
+from app.venues.port import Report, ReportKind
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -34,7 +35,10 @@ class Hand:
 
     def report(self, market_order_id: UUID, kind: ReportKind, quantity: int = 0, price: int = 0) -> Report:
         number = f"by hand {next(self.numbers)}"
-        return Report("hand", market_order_id, kind, self.world.clock.now(), number, quantity, price, "by hand")
+        at = self.world.clock.now()
+        if kind is ReportKind.EXECUTION:
+            return Report("hand", market_order_id, kind, at, number, quantity, price)
+        return Report("hand", market_order_id, kind, at, cumulative_quantity=quantity, reason="by hand")
 
     async def says(self, *reports: Report) -> None:
         """All at once: they come in one batch."""

@@ -6,11 +6,12 @@ from app.kernel.ids import new_id
 from app.kernel.money import CENT, UNIT, to_units
 from app.ledger.reads import custody_proof
 from app.ledger.replay import replay
+from app.market.types import Side
 from app.orders.execute import apply_reports
-from app.orders.paper import PaperBehaviour
 from app.orders.send import Sending, mark_sent
-from app.orders.types import MarketOrderStatus, OrderStatus, Side
-from app.orders.venue import Report, ReportKind
+from app.orders.types import MarketOrderStatus, OrderStatus
+from app.venues.paper import PaperBehaviour
+from app.venues.port import Report, ReportKind
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -30,7 +31,9 @@ async def dealt(world: World, symbol: str = "KO", side: Side = Side.BUY) -> Repo
 
 
 def ending(report: Report, quantity: int) -> Report:
-    return Report("paper", report.client_order_id, ReportKind.CANCELED, report.at, quantity=quantity, reason="enough")
+    return Report(
+        "paper", report.client_order_id, ReportKind.CANCELED, report.at, cumulative_quantity=quantity, reason="enough"
+    )
 
 
 async def all_is_accounted_for(world: World) -> None:

@@ -33,15 +33,14 @@ from app.ledger.chart import Kind
 from app.ledger.idempotency import IdempotencyKey, idempotency_key
 from app.ledger.reads import custody_proof, log_after
 from app.ledger.replay import replay
-from app.market.types import Quote
+from app.market.types import Quote, Side
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.execute import apply_reports
-from app.orders.paper import PaperBehaviour
 from app.orders.place import PlaceOrder, place
 from app.orders.reads import orders_by_id
 from app.orders.request import Size, check_worth, dollars_to_hold, reference_price, shares_to_hold
-from app.orders.types import Side
-from app.orders.venue import Report, ReportKind
+from app.venues.paper import PaperBehaviour
+from app.venues.port import Report, ReportKind
 from tests.conftest import fresh_database
 from tests.orders.model import Model, ModelOrder
 from tests.world import World, running

@@ -7,7 +7,7 @@ again, in another process or after a crash, tells the same story.
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count, pairwise
@@ -20,9 +20,8 @@ from app.infra.database import EnginePool
 from app.kernel.clock import Clock
 from app.kernel.money import CENT, UNIT
 from app.market.quotes import QuoteSource
-from app.market.types import Quote
-from app.orders.types import Side
-from app.orders.venue import Report, ReportKind, VenueOrder
+from app.market.types import Quote, Side
+from app.venues.port import Change, Report, ReportKind, VenueOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,6 @@ class PaperVenue:
     """A ``Venue`` on the simulated market. ``clock`` times its reports; quotes are taken at the market's time."""
 
     name = "paper"
-    extended_hours = False
 
     def __init__(
         self,
@@ -77,18 +75,21 @@ class PaperVenue:
         if made:
             self._expect(order.client_order_id, now, plan)
         else:
-            await self.knows(order.client_order_id)
+            await self.knows(order)
 
-    async def knows(self, client_order_id: UUID) -> bool:
+    async def change(self, change: Change) -> None:
+        """What arrived here is as good as dealt: there is nothing left to change."""
+
+    async def knows(self, order: VenueOrder) -> bool | None:
         """Whether the venue has the order; if so, all its reports come (again), those still to come included."""
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(
                 "SELECT received_at, reports FROM paper.venue_order WHERE client_order_id = $1",
-                str(client_order_id),
+                str(order.client_order_id),
             )
         if row is None:
             return False
-        self._expect(client_order_id, row["received_at"], orjson.loads(row["reports"]))
+        self._expect(order.client_order_id, row["received_at"], orjson.loads(row["reports"]))
         return True
 
     def reports(self, now: datetime) -> list[Report]:
@@ -97,6 +98,9 @@ class PaperVenue:
         while self._due and self._due[0][0] <= now:
             found.append(heapq.heappop(self._due)[2])
         return found
+
+    async def taken(self, reports: Sequence[Report]) -> None:
+        """The plan stays, and ``knows`` tells it again."""
 
     def next_report_at(self) -> datetime | None:
         """When the next report is due."""
@@ -115,6 +119,7 @@ class PaperVenue:
                 at=datetime.fromisoformat(step["at"]),
                 execution_id=step.get("id", ""),
                 quantity=step.get("quantity", 0),
+                cumulative_quantity=step.get("cumulative_quantity", 0),
                 price=step.get("price", 0),
                 reason=step.get("reason"),
             )
@@ -141,6 +146,7 @@ class PaperVenue:
                     "at": at,
                     "id": execution,
                     "quantity": quantity,
+                    "cumulative_quantity": sum(parts[:number]),
                     "price": price,
                 }
             )
@@ -148,7 +154,13 @@ class PaperVenue:
         if sum(parts) < order.quantity:
             reason = "the paper venue left the rest unfilled"
             steps.append(
-                {"kind": ReportKind.CANCELED, "after_ms": after, "at": at, "quantity": sum(parts), "reason": reason}
+                {
+                    "kind": ReportKind.CANCELED,
+                    "after_ms": after,
+                    "at": at,
+                    "cumulative_quantity": sum(parts),
+                    "reason": reason,
+                }
             )
         return steps
 

@@ -1,0 +1,1 @@
+"""Where orders are dealt: the port, and what stands behind it."""
