@@ -55,7 +55,7 @@ class VenueProfile:
 
         The ledger keeps eight decimals, so what a venue has beyond them is cut.
         """
-        step = 10 ** max(SCALE - self.scale, 0)
+        step: int = 10 ** max(SCALE - self.scale, 0)
         if self.rounding is Rounding.HALF_UP and self.scale <= SCALE:
             return divide_half_up(amount * UNIT, price * step) * step
         return amount * UNIT // (price * step) * step

@@ -45,7 +45,7 @@ def is_within(price: int, order: VenueOrder) -> bool:
 
 
 def change_refusal_of(change: Change, quantity: int, accepted: int, *, over: bool) -> str | None:
-    """Why a change can't be made to an order of ``quantity`` in force, ``accepted`` being the last change; else None."""
+    """Why an order, by its quantity in force and its last accepted change, can't be changed so; None if it can."""
     if over:
         return "too late: nothing of the order is open any more"
     if change.replaces != accepted:
