@@ -14,7 +14,7 @@ from app.market.calendar import calendar_of
 from app.market.catalogue import INSTRUMENTS
 from app.market.market import Market
 from app.market.types import Side, TimeInForce
-from app.venues.port import Report, Venue, VenueOrder
+from app.venues.port import Change, Report, Venue, VenueOrder
 from tests.venues.tale import Tale
 from tests.world import SetQuotes
 
@@ -118,6 +118,14 @@ class Counterparty:
             assert self.wall() < deadline, f"within {DEADLINE.seconds} s: {what}"
             await self.trial.wait()
             await self.listen(take=take)
+
+    async def answer_to(self, tale: Tale, change: Change) -> Report:
+        """Ask for a change, and wait for its answer."""
+        await self.trial.venue.change(change)
+        await self.until(lambda: tale.answer(change.number), "the change is answered")
+        answer = tale.answer(change.number)
+        assert answer is not None
+        return answer
 
     async def a_while(self, seconds: float = 1.0) -> None:
         """Listen for a time in which something would have happened, if it were going to."""
