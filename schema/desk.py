@@ -15,7 +15,8 @@ from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
 from schema.market import Instrument
 from schema.money import Money, dollars
-from schema.orders import Capacity, EventType, Execution, Side, dollars_in, figure
+from schema.order_events import EventType, dollars_in, figure
+from schema.orders import Capacity, Execution, Side
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
 from schema.scalars import Decimal
 

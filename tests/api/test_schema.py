@@ -23,7 +23,7 @@ import schema as schema_room
 from app.banking.types import CashError
 from app.clients.open import OpenAccountError
 from app.ledger.idempotency import IdempotencyError
-from app.orders.errors import CancelOrderError, PlaceOrderError
+from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
 from resolvers.requests import RequestError
 from schema.schema import schema
 
@@ -47,10 +47,13 @@ SELF_EXPLANATORY = {
     "MarketOrderStatus",
     "OrderSide",
     "OrderStatus",
+    "OrderType",
+    "TimeInForce",
 }
 #: By enum of error codes: the enums of the use cases and checks that may refuse there.
 CODES: dict[str, list[type[StrEnum]]] = {
     "PlaceOrderErrorCode": [PlaceOrderError, RequestError, IdempotencyError],
+    "ReplaceOrderErrorCode": [ReplaceOrderError, PlaceOrderError, RequestError, IdempotencyError],
     "CancelOrderErrorCode": [CancelOrderError, RequestError, IdempotencyError],
     "OpenAccountErrorCode": [OpenAccountError, RequestError, IdempotencyError],
     "CashErrorCode": [CashError, RequestError, IdempotencyError],
