@@ -19,7 +19,6 @@ ALTER TABLE customer_order
   ADD replaces       uuid REFERENCES customer_order,
   ADD replaced_by    uuid REFERENCES customer_order,
   ADD CHECK ((type = 'LIMIT') = (limit_price IS NOT NULL)),
-  ADD CHECK ((time_in_force = 'GTC') = (expires_at IS NULL)) NOT VALID,
   DROP CONSTRAINT customer_order_status_check,
   ADD CONSTRAINT customer_order_status_check CHECK (status IN
     ('ACCEPTED', 'NEW', 'PARTIALLY_FILLED', 'FILLED', 'PENDING_CANCEL', 'CANCELED', 'REJECTED',
@@ -31,6 +30,7 @@ COMMENT ON COLUMN customer_order.change_number IS 'the request to the venue that
 COMMENT ON COLUMN customer_order.replacement IS 'the order that takes its place then';
 ALTER TABLE customer_order ALTER type DROP DEFAULT, ALTER time_in_force DROP DEFAULT;
 UPDATE customer_order SET time_in_force = 'GTC';  -- what was accepted before there was a choice had no end
+ALTER TABLE customer_order ADD CHECK ((time_in_force = 'GTC') = (expires_at IS NULL));
 
 DROP INDEX customer_order_waiting;
 CREATE INDEX customer_order_waiting ON customer_order
