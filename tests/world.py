@@ -94,6 +94,10 @@ class World:
             await self.commits.submit(deposit, CashMovement(account.book_id, dollars * UNIT, "test"))
         return account
 
+    async def account(self, id_: UUID) -> Account:
+        async with self.read() as connection:
+            return (await accounts_by_id(connection, [id_]))[id_]
+
     async def place(
         self,
         account: Account,
