@@ -1,6 +1,7 @@
 """What is the paper venue's own: chance, and a memory that several processes share."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -141,6 +142,21 @@ async def test_an_order_in_the_middle_of_its_executions_expires(paper: PaperMark
     assert 0 < tale.executed < 100 * UNIT
     assert tale.ending is not None
     assert (tale.ending.kind, tale.ending.at) == (ReportKind.EXPIRED, close)
+
+
+async def test_nothing_is_executed_after_the_close_although_an_answer_is_still_to_come(paper: PaperMarket) -> None:
+    us = paper(replace(STEADY, answer_ms=(500, 500)))
+    close = session_close(us.trial.market_now())
+    await us.trial.market_reaches(close - timedelta(milliseconds=250))
+    tale = await us.send()
+    await us.until(lambda: us.trial.market_now() >= close - timedelta(milliseconds=100), "most of the time is over")
+    await us.trial.venue.change(Change(tale.order, 1, 0, 99 * UNIT))
+    await us.until(lambda: us.trial.market_now() >= close, "the session ends")
+    executed = tale.executed
+    await us.until(lambda: tale.ending, "it expires")
+    tale.check_in_order()
+    assert tale.kinds == {ReportKind.NEW, ReportKind.EXECUTION, ReportKind.REPLACED, ReportKind.EXPIRED}
+    assert tale.executed == executed < 99 * UNIT
 
 
 async def test_an_order_that_is_too_old_when_it_arrives_is_acknowledged_and_expires_once(paper: PaperMarket) -> None:
@@ -298,7 +314,10 @@ async def test_an_answer_that_was_read_long_ago_does_not_hide_a_newer_one(pool: 
     await trial.venue.change(Change(tale.order, 1, 0, None))
     go_on.set()
     assert await asking
-    await us.until(lambda: tale.ending, "it is canceled")
+    for _ in range(50):
+        await trial.wait()
+        await us.listen(take=False)
+    assert tale.ending, "it is canceled, and we hear of it before anybody thinks it abandoned"
 
 
 async def test_it_says_when_to_come_back_and_rings_when_that_has_changed(paper: PaperMarket) -> None:
