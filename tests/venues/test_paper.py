@@ -309,6 +309,7 @@ async def test_an_answer_that_was_read_long_ago_does_not_hide_a_newer_one(pool: 
     us = Counterparty(trial, trial.clock.now)
     tale = await us.send(limit="50")
     await us.until(lambda: tale.reports, "it is acknowledged")
+    await us.a_while(0.1)
     asking = asyncio.create_task(trial.venue.knows(tale.order))
     await read.wait()
     await trial.venue.change(Change(tale.order, 1, 0, None))
