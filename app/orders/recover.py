@@ -92,12 +92,12 @@ async def leaving(pool: EnginePool, shards: Collection[int]) -> list[tuple[UUID,
 async def running(pool: EnginePool, shards: Collection[int]) -> list[UUID]:
     """Market orders of which something is to be shared out in chunks, or a run is under way."""
     rows = await pool.fetch(
-        "SELECT m.id FROM market_order m LEFT JOIN allocation_run r ON r.market_order_id = m.id"
-        " WHERE m.instrument_id % $1 = ANY ($2) AND m.participants > $3 AND (r.market_order_id IS NOT NULL OR"
-        "   (m.ended_at IS NULL AND m.filled_quantity <> m.allocated_quantity)) LIMIT 100",
+        "SELECT m.id FROM market_order m WHERE m.instrument_id % $1 = ANY ($2) AND m.status <> 'GATHERING'"
+        " AND (m.filled_quantity <> m.allocated_quantity OR m.filled_amount <> m.allocated_amount)"
+        " UNION SELECT r.market_order_id FROM allocation_run r JOIN market_order m ON m.id = r.market_order_id"
+        " WHERE m.instrument_id % $1 = ANY ($2) LIMIT 100",
         SHARDS,
         list(shards),
-        1_000,
     )
     return [row["id"] for row in rows]
 

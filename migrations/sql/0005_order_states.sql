@@ -71,6 +71,8 @@ UPDATE market_order SET
 FROM (SELECT id AS id_, CASE WHEN capacity = 'PRINCIPAL' THEN 0 ELSE filled_quantity END AS street,
              CASE WHEN capacity = 'PRINCIPAL' THEN 0 ELSE filled_amount END AS paid FROM market_order) x
 WHERE id_ = id AND ended_at IS NOT NULL;
+CREATE INDEX market_order_unshared ON market_order (instrument_id)
+  WHERE filled_quantity <> allocated_quantity OR filled_amount <> allocated_amount;
 CREATE INDEX market_order_open ON market_order (instrument_id, id) WHERE ended_at IS NULL;
 
 -- How a market order stands with its venue: the requests that were made, and what the venue said of them.
