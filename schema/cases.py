@@ -12,18 +12,51 @@ from app.cases import types as cases
 from resolvers import cases as resolve
 from resolvers.ids import encode_id
 from resolvers.paging import asked_page
+from schema.enums import describe
 from schema.errors import answer, codes
 from schema.orders import Key
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
 
 CaseKind: TypeAlias = cases.CaseKind
-strawberry.enum(CaseKind, description="What has to be decided.")
+describe(
+    CaseKind,
+    "CaseKind",
+    "What has to be decided.",
+    {"VENUE_ORDER_UNCLEAR": "What became of an order at its venue, which does not say so itself."},
+)
 SubjectType: TypeAlias = cases.SubjectType
-strawberry.enum(SubjectType, name="CaseSubjectType", description="What a case can be about.")
+describe(
+    SubjectType,
+    "CaseSubjectType",
+    "What a case can be about.",
+    {"ACCOUNT": "An `Account`.", "ORDER": "An `Order`.", "MARKET_ORDER": "A `MarketOrder`."},
+)
 CaseStatus: TypeAlias = cases.CaseStatus
-strawberry.enum(CaseStatus, description="Where a case stands.")
+describe(
+    CaseStatus,
+    "CaseStatus",
+    "Where a case stands.",
+    {
+        "OPEN": "Nobody sees to it yet.",
+        "IN_PROGRESS": "Its owner sees to it.",
+        "RESOLVED": "It was decided.",
+        "DISMISSED": "There was nothing to decide.",
+    },
+)
 CaseAction: TypeAlias = cases.CaseAction
-strawberry.enum(CaseAction, description="What was done with a case.")
+describe(
+    CaseAction,
+    "CaseAction",
+    "What was done with a case.",
+    {
+        "OPENED": "It was opened.",
+        "REPORTED_AGAIN": "The same was found again while it was open.",
+        "ASSIGNED": "It was given to an operator.",
+        "NOTED": "A note was added.",
+        "RESOLVED": "It was closed: decided.",
+        "DISMISSED": "It was closed: there was nothing to decide.",
+    },
+)
 
 Case_ = strawberry.Parent[cases.Case]
 

@@ -9,6 +9,7 @@ from app.risk import types as risk
 from resolvers import risk as resolve
 from resolvers.ids import encode_id
 from schema.accounts import Account
+from schema.enums import describe
 from schema.errors import answer, codes
 from schema.market import Instrument
 from schema.orders import Key
@@ -16,7 +17,24 @@ from schema.relay import Info, Node
 from schema.scalars import Decimal
 
 RuleKind: TypeAlias = risk.RuleKind
-strawberry.enum(RuleKind, name="RiskRuleKind", description="What a rule limits; see `value` for what its value means.")
+describe(
+    RuleKind,
+    "RiskRuleKind",
+    "What a rule limits, gravest first.",
+    {
+        "KILL_SWITCH": "Every order is refused.",
+        "HALTED": "Every order of the instrument is refused, both ways.",
+        "RESTRICTED": "Buys are refused; what is held may be sold.",
+        "STALE_QUOTE": "The most seconds of market time that the quote may be old.",
+        "PRICE_COLLAR": "The most percent that a limit may be worse than the quote; or, for market orders, that bid "
+        "and ask may be apart.",
+        "MAX_ORDER_QUANTITY": "The most units that one order may be for.",
+        "MAX_ORDER_VALUE": "The most dollars that one order may be worth.",
+        "ORDERS_PER_MINUTE": "The most orders within a minute: of the account, of each account, or of all together.",
+        "MAX_DAILY_VALUE": "The most dollars that a day's orders may be worth: of the account, of each, or of all.",
+        "SETTLED_CASH_ONLY": "The account buys with settled cash only.",
+    },
+)
 
 Rule_ = strawberry.Parent[risk.RiskRule]
 
