@@ -15,7 +15,6 @@ from uuid import UUID
 from asyncpg import Record
 
 from app.infra.database import EngineConnection
-from app.kernel.money import to_units
 from app.risk.defaults import DEFAULTS
 from app.risk.types import TENANT, Proposal, Rule, RuleKind, Scope
 
@@ -61,13 +60,13 @@ async def rules_in_force(connection: EngineConnection, tenant_id: UUID, at: date
 
 
 def _rule(row: Record) -> Rule:
-    id_, kind, account_id, instrument_id, per_account, value, start, end = row
-    units = None if value is None else to_units(value)
+    id_, kind, account_id, instrument_id, per_account, units, start, end = row
     return Rule(RuleKind(kind), units, Scope(account_id, instrument_id), per_account, start, end, id_)
 
 
 _IN_FORCE = """
-SELECT id, kind, account_id, instrument_id, per_account, value, effective_from, effective_until FROM risk_rule
+SELECT id, kind, account_id, instrument_id, per_account, (value * 100000000)::bigint, effective_from, effective_until
+FROM risk_rule
 WHERE tenant_id = $1 AND ended_at IS NULL AND (at_once OR effective_from <= $2)
   AND (effective_until IS NULL OR effective_until > $2)
 """
