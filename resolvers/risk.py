@@ -9,7 +9,7 @@ from uuid import UUID
 from app.clients.types import Account
 from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
-from app.kernel.money import to_units
+from app.kernel.money import MAX_UNITS, SCALE, to_text, to_units
 from app.kernel.paging import Page, PageOf
 from app.ledger.commit import UseCase
 from app.ledger.idempotency import idempotency_key
@@ -146,6 +146,9 @@ async def _scope(
 def _units(value: Decimal | None) -> int | None:
     if value is None:
         return None
+    if abs(value) > Decimal(MAX_UNITS).scaleb(-SCALE):
+        message = f"A value may be up to {to_text(MAX_UNITS)}, got {value:.2E}; name a smaller one."
+        raise Refusal(SetRuleError.VALUE_INVALID, message, "value")
     try:
         return to_units(value)
     except ValueError as error:
