@@ -1,16 +1,22 @@
 """Risk rules over the API: operators set and end them, customers see that it was done, nobody else does either."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from app.clients.reads import accounts_by_id
 from app.kernel.ids import new_id
 from app.kernel.principal import Role, Scope
-from resolvers.ids import encode_id
-from tests.api.operations import ERRORS, opened
+from app.ledger.commit import Batch
+from app.market.types import InstrumentKind
+from app.risk.cash_account import SoldPart
+from app.risk.violations import record_violations
+from resolvers.ids import encode_id, uuid_in
+from tests.api.operations import ERRORS, money, opened, placed
 from tests.api.site import Client, Json, Site
 from tests.api.test_isolation import elsewhere
 
@@ -111,6 +117,29 @@ async def test_the_customer_sees_that_a_rule_was_set_and_ended_and_no_more(site:
         assert (await ann.ask("query ($id: ID!) { node(id: $id) { id } }", id=rule["id"]))["node"] is None
         [error] = (await ann.answer(RULES))["errors"]
         assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_the_customer_sees_a_violation_with_its_order(site: Site) -> None:
+    async with site.client() as ann:
+        account = await opened(ann, "100.00")
+        order = await placed(ann, account, "BUY", "AAPL", amount=money("10.00"))
+        id_, book = uuid_in(account, "Account"), await book_of(site, account)
+        sold_by = uuid_in(order, "Order")
+        part = SoldPart(id_, book, InstrumentKind.EQUITY, sold_by, new_id(), date(2026, 11, 25), 0, None, unpaid=1)
+
+        async def violate(batch: Batch, commands: Sequence[SoldPart]) -> list[UUID]:
+            return await record_violations(batch, commands)
+
+        await site.world.commits.submit(violate, part)
+        query = ACTIVITY.replace("type actor", "type actor order { id }")
+        edges = (await ann.ask(query, id=account))["node"]["activity"]["edges"]
+        assert edges[0]["node"] == {"type": "FREE_RIDING", "actor": "engine", "order": {"id": order}}
+
+
+async def book_of(site: Site, account: str) -> int:
+    async with site.world.read() as connection:
+        id_ = uuid_in(account, "Account")
+        return (await accounts_by_id(connection, [id_]))[id_].book_id
 
 
 async def test_who_may_not(site: Site) -> None:

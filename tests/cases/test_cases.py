@@ -1,6 +1,7 @@
 """Cases: one open for each kind and subject, every step in its history and in the house's log."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from app.cases.work import Assign, Close, Note, assign, dismiss, note, resolve
 from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.kernel.paging import PageOf
+from app.ledger.commit import Batch
 from app.ledger.reads import stream_after
 from tests.world import World, running
 
@@ -102,6 +104,20 @@ async def test_one_case_is_open_for_the_same_thing(database_url: str) -> None:
         same_id = Subject(SubjectType.ORDER, command.subject.id)
         assert await opened(world, replace(command, subject=same_id)) != again
         assert await opened(world) != again
+
+
+async def test_another_use_case_opens_cases_in_its_own_commit(database_url: str) -> None:
+    async with running(database_url) as world:
+        command, other = unclear(), unclear()
+
+        async def find_out(batch: Batch, commands: Sequence[None]) -> list[UUID]:
+            first, second, third = await open_cases(batch, [command, other, command])
+            assert (first == third, first == second) == (True, False)
+            return [first for _ in commands]
+
+        id_ = await world.commits.submit(find_out, None)
+        assert [entry.action for entry in await history(world, id_)] == [CaseAction.OPENED, CaseAction.REPORTED_AGAIN]
+        assert await told(world) == ["CASE_OPENED", "CASE_OPENED", "CASE_REPORTED_AGAIN"]
 
 
 async def test_what_comes_up_after_it_was_closed_is_a_new_case(database_url: str) -> None:

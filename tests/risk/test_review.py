@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -29,9 +30,9 @@ def rule(kind: RuleKind, value: str | None = None, scope: Scope = TENANT, **chan
     return replace(Rule(kind, units, scope, effective_from=WEDNESDAY), **changed)
 
 
-def code(asked: Proposal, *rules: Rule, usage: Usage = NOTHING) -> RiskError | None:
+def code(asked: Proposal, *rules: Rule, usage: Usage = NOTHING) -> Enum | None:
     refusal = review(Rules.of(rules), asked, usage)
-    return None if refusal is None else RiskError(refusal.code)
+    return None if refusal is None else refusal.code
 
 
 def buy(limit: str) -> Proposal:
