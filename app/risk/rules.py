@@ -48,10 +48,13 @@ class Rules:
         scopes = (TENANT, Scope(account), Scope(None, instrument), Scope(account, instrument))
         return [rule for scope in scopes for rule in self.by_scope.get(scope, ())]
 
-    def settled_cash_only(self, account_id: UUID) -> bool:
-        """Whether what the account buys must be held from settled cash alone: the ledger then decides if it can."""
+    def settled_cash_only(self, account_id: UUID) -> Rule | None:
+        """The rule by which what the account buys must be held from settled cash alone, if there is one.
+
+        The ledger then decides whether that is enough; ``settled_cash_refusal`` says so to the customer.
+        """
         rules = self.by_scope.get(Scope(account_id), ())
-        return any(rule.kind is RuleKind.SETTLED_CASH_ONLY for rule in rules)
+        return next((rule for rule in rules if rule.kind is RuleKind.SETTLED_CASH_ONLY), None)
 
 
 async def rules_in_force(connection: EngineConnection, tenant_id: UUID, at: datetime) -> Rules:
