@@ -11,8 +11,8 @@ from app.risk.types import Count, Proposal, Usage
 class Tally:
     """What was accepted before the batch, which each order that is let through adds to.
 
-    ``settled_cash`` is by book, and needed only of accounts for which ``Rules.settled_cash_only`` finds a rule. An order
-    that the ledger refuses afterwards has counted all the same, for the rest of its batch.
+    ``settled_cash`` is by book, and needed only of accounts for which ``Rules.settled_cash_only`` finds a rule. An
+    order that the ledger refuses afterwards has counted all the same, for the rest of its batch.
     """
 
     tenant: Count = field(default_factory=Count)
