@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, banking, trading
+from schema import accounts, banking, cases, risk, trading
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
@@ -32,4 +32,30 @@ class Mutation:
     cancel_order: trading.CancelOrderPayload = strawberry.mutation(
         resolver=trading.cancel_order,
         description="Cancel an order: at once while it is gathering; later, whatever the market leaves unfilled of it.",
+    )
+    set_risk_rule: risk.SetRiskRulePayload = strawberry.mutation(
+        resolver=risk.set_risk_rule,
+        description="Set a rule that orders must keep, for operators. It holds from the very next order on.",
+    )
+    end_risk_rule: risk.EndRiskRulePayload = strawberry.mutation(
+        resolver=risk.end_risk_rule, description="End a rule at once, for operators."
+    )
+    engage_kill_switch: risk.SetRiskRulePayload = strawberry.mutation(
+        resolver=risk.engage_kill_switch,
+        description="Stop every order of an account, of an instrument, or of everybody, for operators.",
+    )
+    release_kill_switch: risk.ReleaseKillSwitchPayload = strawberry.mutation(
+        resolver=risk.release_kill_switch, description="Let orders through again, for operators."
+    )
+    assign_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.assign_case, description="Give a case to an operator, for operators."
+    )
+    note_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.note_case, description="Add a note to a case, for operators."
+    )
+    resolve_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.resolve_case, description="Close a case that was decided, for operators."
+    )
+    dismiss_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.dismiss_case, description="Close a case in which nothing is to be decided, for operators."
     )

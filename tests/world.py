@@ -198,6 +198,10 @@ _TABLES = (
     "lot_sale",
     "trade_settlement",
     "cash_settlement",
+    "risk_rule",
+    "cash_violation",
+    "ops_case",
+    "case_entry",
 )
 
 

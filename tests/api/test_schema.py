@@ -21,9 +21,11 @@ from graphql import (
 
 import schema as schema_room
 from app.banking.types import CashError
+from app.cases.errors import CaseError
 from app.clients.open import OpenAccountError
 from app.ledger.idempotency import IdempotencyError
 from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
+from app.risk.errors import EndRuleError, ReleaseError, SetRuleError
 from resolvers.requests import RequestError
 from schema.schema import schema
 
@@ -57,6 +59,10 @@ CODES: dict[str, list[type[StrEnum]]] = {
     "CancelOrderErrorCode": [CancelOrderError, RequestError, IdempotencyError],
     "OpenAccountErrorCode": [OpenAccountError, RequestError, IdempotencyError],
     "CashErrorCode": [CashError, RequestError, IdempotencyError],
+    "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
+    "EndRiskRuleErrorCode": [EndRuleError, RequestError, IdempotencyError],
+    "ReleaseKillSwitchErrorCode": [ReleaseError, RequestError, IdempotencyError],
+    "CaseErrorCode": [CaseError, RequestError, IdempotencyError],
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {

@@ -25,10 +25,10 @@ async def market_order_of(world: World, order: UUID) -> UUID:
 
 
 async def says(
-    world: World, id_: UUID, kind: ReportKind, execution: str, quantity: int, price: int, **more: str
+    world: World, id_: UUID, kind: ReportKind, execution: str, quantity: int, price: int, *, refers_to: str = ""
 ) -> None:
     at = world.clock.now()
-    await world.told(Report("paper", id_, kind, at, execution, quantity * UNIT, price * UNIT, **more))
+    await world.told(Report("paper", id_, kind, at, execution, quantity * UNIT, price * UNIT, refers_to=refers_to))
 
 
 async def sums(world: World) -> dict[str, int]:
