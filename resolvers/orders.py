@@ -101,9 +101,8 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
         if order_id is None:
             raise
     else:
-        price = reference_price(request.side, quote)
         command = PlaceOrder(
-            account.id, account.book_id, instrument.id, request.side, size, price, principal.actor, terms
+            account.id, account.book_id, instrument.id, request.side, size, quote, principal.actor, terms
         )
         await context.renew()  # nothing is read while waiting for the commit, so no connection is held either
         order_id = await writer.submit(place, command, idempotency)

@@ -36,7 +36,7 @@ from app.orders.lead import give_up
 from app.orders.place import PlaceOrder, place
 from app.orders.reads import orders_by_id
 from app.orders.reports import Outcome, apply_reports
-from app.orders.request import reference_price, size_of
+from app.orders.request import size_of
 from app.orders.terms import terms_of
 from app.orders.types import Group, Order, OrderType, group_terms
 from app.venues.house import HOUSE, HouseVenue
@@ -115,10 +115,9 @@ class World:
         quote = self.market.quote(instrument.id)
         assert quote is not None
         size = size_of(side, _decimal(amount), _decimal(quantity), everything)
-        price = reference_price(side, quote)
         type_ = OrderType.MARKET if limit is None else OrderType.LIMIT
         terms = terms_of(type_, _decimal(limit), time_in_force, expires_at, instrument, self.clock.now())
-        command = PlaceOrder(account.id, account.book_id, instrument.id, side, size, price, "test", terms)
+        command = PlaceOrder(account.id, account.book_id, instrument.id, side, size, quote, "test", terms)
         id_ = await self.commits.submit(place, command)
         self.engine.notice(Group(self.commits.journal.id, instrument.id, side, group_terms(terms)))
         return id_

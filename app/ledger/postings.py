@@ -56,9 +56,11 @@ def withdrawal(journal: Journal, book: int, amount: int) -> list[Leg]:
     return [Leg(address(book, USD, Kind.SETTLED), ach, amount), Leg(ach, fbo, amount)]
 
 
-def hold_cash(book: int, amount: int) -> list[Leg]:
+def hold_cash(book: int, amount: int, *, settled_only: bool = False) -> list[Leg]:
     """A buy is accepted: settled, then unsettled, then instant money is held. What the legs take is its Funding."""
     held = address(book, USD, Kind.HELD)
+    if settled_only:
+        return [Leg(address(book, USD, Kind.SETTLED), held, amount)]
     return [
         Leg(address(book, USD, Kind.SETTLED), held, amount, up_to=True),
         Leg(address(book, USD, Kind.UNSETTLED), held, 0, up_to=True),

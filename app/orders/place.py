@@ -12,43 +12,55 @@ from app.ledger.chart import Kind, address
 from app.ledger.commit import Batch
 from app.ledger.postings import Funding, hold_cash, hold_shares
 from app.ledger.types import Entry, Refused
-from app.market.types import Side
+from app.market.types import Quote, Side
+from app.orders.controls import Controls, controls_of
 from app.orders.errors import PlaceOrderError, declined
 from app.orders.record_orders import record_orders
-from app.orders.request import Size, dollars_to_hold, shares_to_hold
+from app.orders.request import Size, dollars_to_hold, reference_price, shares_to_hold
 from app.orders.succeed import accepted_data
 from app.orders.types import Order, OrderStatus, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """A checked request. ``price`` is the quote it was checked against, in units of 1e-8."""
+    """A checked request, and the quote it was checked against."""
 
     account_id: UUID
     book: int
     instrument_id: int
     side: Side
     size: Size
-    price: int
+    quote: Quote
     actor: str
     terms: Terms
+
+    @property
+    def price(self) -> int:
+        """What it would be dealt at: its limit, or the quote (units)."""
+        return self.terms.limit_price or reference_price(self.side, self.quote)
 
 
 async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[UUID | Refusal]:
     """Hold what each order needs and accept it; answers the orders' ids, or why not."""
     available = await _sellable(batch, commands)
     drafts = [_draft(batch, command, available) for command in commands]
-    entries = [_entry(batch, draft, command.actor) for draft, command in zip(drafts, commands, strict=True) if draft]
-    verdicts = iter(await batch.post(entries))
+    controls = await controls_of(batch, [command.account_id for command in commands])
     answers: list[UUID | Refusal] = []
-    accepted: list[Order] = []
-    for draft in drafts:
+    passed: list[tuple[int, Order]] = []
+    for command, draft in zip(commands, drafts, strict=True):
         if draft is None:
             answers.append(_nothing_to_sell())
-        elif isinstance(verdict := next(verdicts), Refused):
-            answers.append(declined(draft.side, draft.held, verdict))
+            continue
+        refusal = controls.review(draft, command.quote)
+        answers.append(refusal or draft.id)
+        if refusal is None:
+            passed.append((len(answers) - 1, draft))
+    entries = [_entry(batch, draft, commands[index].actor, controls) for index, draft in passed]
+    accepted: list[Order] = []
+    for (index, draft), verdict in zip(passed, await batch.post(entries), strict=True):
+        if isinstance(verdict, Refused):
+            answers[index] = controls.explain(draft, verdict) or declined(draft.side, draft.held, verdict)
         else:
-            answers.append(draft.id)
             accepted.append(replace(draft, funding=Funding(*verdict.taken)) if draft.side is Side.BUY else draft)
     await record_orders(batch, await _with_funding_dates(batch, accepted))
     return answers
@@ -65,7 +77,7 @@ async def _sellable(batch: Batch, commands: Sequence[PlaceOrder]) -> dict[int, i
 
 def _draft(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Order | None:
     """The order as it will stand; None when everything is to be sold and there is nothing."""
-    size, price = command.size, command.terms.limit_price or command.price
+    size, price = command.size, command.price
     quantity = size.quantity
     if command.side is Side.BUY:
         hold = dollars_to_hold(size, price, command.terms.type)
@@ -89,15 +101,18 @@ def _draft(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Orde
         quantity=quantity,
         sell_all=size.everything,
         status=OrderStatus.ACCEPTED,
-        reference_price=command.price,
+        reference_price=reference_price(command.side, command.quote),
         held=hold,
         placed_at=batch.recorded_at,
     )
 
 
-def _entry(batch: Batch, draft: Order, actor: str) -> Entry:
+def _entry(batch: Batch, draft: Order, actor: str, controls: Controls) -> Entry:
     book, asset = draft.book_id, draft.instrument_id
-    legs = hold_cash(book, draft.held) if draft.side is Side.BUY else hold_shares(book, asset, draft.held)
+    if draft.side is Side.SELL:
+        legs = hold_shares(book, asset, draft.held)
+    else:
+        legs = hold_cash(book, draft.held, settled_only=controls.settled_only(draft))
     data = accepted_data(draft)
     return Entry(
         NewEvent(book, EventType.ORDER_ACCEPTED, actor, batch.effective_at, correlation=draft.id, data=data), legs

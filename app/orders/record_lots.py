@@ -8,13 +8,16 @@ from uuid import UUID
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
 from app.ledger.commit import Batch
+from app.ledger.receivables import owed_by_book
 from app.ledger.types import Posted
-from app.market.types import Side
+from app.market.types import InstrumentKind, Side
 from app.orders.fill import OrderFill
-from app.orders.lots import Lot, LotSale, first_in_first_out
+from app.orders.lots import Lot, LotSale, Payment, first_in_first_out
 from app.orders.rows import units
 from app.orders.take_back_lots import take_back_purchases, take_back_sales
 from app.orders.types import MarketOrder
+from app.risk.cash_account import SoldPart
+from app.risk.violations import record_violations
 
 Fills = Sequence[tuple[MarketOrder, OrderFill]]
 
@@ -44,18 +47,24 @@ def unsettled_part(fill: OrderFill, taken: Sequence[int]) -> int:
     return before.unsettled - after.unsettled + beyond
 
 
+def owed_part(fill: OrderFill, taken: Sequence[int]) -> int:
+    """How much of a purchase nothing was there to pay with."""
+    return taken[5] if fill.last_amount > fill.order.held - fill.held else 0
+
+
 async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Posted]]) -> None:
     await batch.connection.execute(
         "INSERT INTO lot (id, order_id, tenant_id, book_id, instrument_id, opened_on, quantity, cost, remaining,"
-        "   remaining_cost, funded_unsettled, funding_due_on)"
-        " SELECT id, order_id, $1, book, instrument, opened_on, quantity, cost, quantity, cost, unsettled, due_on"
+        "   remaining_cost, funded_unsettled, funding_due_on, funded_owed)"
+        " SELECT id, order_id, $1, book, instrument, opened_on, quantity, cost, quantity, cost, unsettled, due_on, owed"
         " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::date[], $7::numeric[], $8::numeric[],"
-        "   $9::numeric[], $10::date[])"
-        " AS u(id, order_id, book, instrument, opened_on, quantity, cost, unsettled, due_on)"
+        "   $9::numeric[], $10::date[], $11::numeric[])"
+        " AS u(id, order_id, book, instrument, opened_on, quantity, cost, unsettled, due_on, owed)"
         " ON CONFLICT (order_id, opened_on) DO UPDATE SET"
         " quantity = lot.quantity + EXCLUDED.quantity, remaining = lot.remaining + EXCLUDED.remaining,"
         " cost = lot.cost + EXCLUDED.cost, remaining_cost = lot.remaining_cost + EXCLUDED.remaining_cost,"
-        " funded_unsettled = lot.funded_unsettled + EXCLUDED.funded_unsettled",
+        " funded_unsettled = lot.funded_unsettled + EXCLUDED.funded_unsettled,"
+        " funded_owed = lot.funded_owed + EXCLUDED.funded_owed",
         batch.journal.tenant_id,
         [new_id() for _ in buys],
         [fill.order.id for _, fill, _ in buys],
@@ -66,6 +75,7 @@ async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Poste
         [to_decimal(fill.last_amount) for _, fill, _ in buys],
         [to_decimal(unsettled_part(fill, posted.taken)) for _, fill, posted in buys],
         [fill.order.funding_due_on for _, fill, _ in buys],
+        [to_decimal(owed_part(fill, posted.taken)) for _, fill, posted in buys],
     )
 
 
@@ -106,6 +116,36 @@ async def _close(batch: Batch, sells: Fills) -> None:
         "UPDATE lot SET remaining = remaining - $2, remaining_cost = remaining_cost - $3 WHERE id = $1",
         [(sale.lot_id, to_decimal(sale.quantity), to_decimal(sale.cost)) for _, _, sale in sales],
     )
+    paid = {lot.id: lot.paid for held in lots.values() for lot in held.values() if lot.paid}
+    unpaid = [(made, fill, paid[sale.lot_id]) for made, fill, sale in sales if sale.lot_id in paid]
+    if unpaid:
+        await _look_for_violations(batch, unpaid)
+
+
+async def _look_for_violations(batch: Batch, sold: Sequence[tuple[MarketOrder, OrderFill, Payment]]) -> None:
+    """Sales of what was bought with money that had not come in (Regulation T, 12 CFR 220.8)."""
+    owing = await owed_by_book(batch.connection, [fill.order.book_id for _, fill, _ in sold])
+    kinds = await batch.connection.fetch(
+        "SELECT id, kind FROM instrument WHERE id = ANY ($1)", [made.instrument_id for made, _, _ in sold]
+    )
+    kind_of = {row["id"]: InstrumentKind(row["kind"]) for row in kinds}
+    await record_violations(
+        batch,
+        [
+            SoldPart(
+                fill.order.account_id,
+                fill.order.book_id,
+                kind_of[made.instrument_id],
+                fill.order.id,
+                paid.bought_by,
+                made.trade_date,
+                paid.unsettled,
+                paid.due_on,
+                min(paid.owed, owing.get(fill.order.book_id, 0)),
+            )
+            for made, fill, paid in sold
+        ],
+    )
 
 
 async def add_proceeds(batch: Batch, amounts: Sequence[tuple[UUID, int]]) -> None:
@@ -121,7 +161,8 @@ async def open_lots(batch: Batch, positions: Iterable[tuple[int, int]]) -> dict[
     """Open lots by book and instrument, oldest first."""
     wanted = list(positions)
     rows = await batch.connection.fetch(
-        "SELECT l.book_id, l.instrument_id, l.id, l.opened_on, l.remaining, l.remaining_cost FROM lot l"
+        "SELECT l.book_id, l.instrument_id, l.id, l.opened_on, l.remaining, l.remaining_cost,"
+        " l.order_id, l.funded_unsettled, l.funding_due_on, l.funded_owed FROM lot l"
         " JOIN unnest($1::bigint[], $2::int[]) AS u(book, instrument)"
         " ON l.book_id = u.book AND l.instrument_id = u.instrument"
         " WHERE l.remaining > 0 ORDER BY l.opened_on, l.order_id",
@@ -129,6 +170,7 @@ async def open_lots(batch: Batch, positions: Iterable[tuple[int, int]]) -> dict[
         [instrument for _, instrument in wanted],
     )
     lots: dict[tuple[int, int], dict[UUID, Lot]] = defaultdict(dict)
-    for book, instrument, id_, opened_on, remaining, cost in rows:
-        lots[book, instrument][id_] = Lot(id_, opened_on, units(remaining), units(cost))
+    for book, instrument, id_, opened_on, remaining, cost, bought_by, unsettled, due_on, owed in rows:
+        paid = Payment(bought_by, units(unsettled), due_on, units(owed)) if unsettled or owed else None
+        lots[book, instrument][id_] = Lot(id_, opened_on, units(remaining), units(cost), paid)
     return lots

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from app.kernel.money import to_decimal
 from app.ledger.commit import Batch
+from app.market.market import NEW_YORK
 from app.orders.types import Order
 
 
@@ -30,6 +31,7 @@ async def record_orders(batch: Batch, orders: Sequence[Order]) -> None:
                 to_decimal(order.funding.unsettled),
                 to_decimal(order.funding.instant),
                 order.funding_due_on,
+                batch.effective_at.astimezone(NEW_YORK).date(),
                 order.terms.type.value,
                 _maybe(order.terms.limit_price),
                 order.terms.time_in_force.value,
@@ -48,7 +50,7 @@ def _maybe(units: int | None) -> object:
 
 _INSERT = """
 INSERT INTO customer_order (id, tenant_id, journal_id, account_id, book_id, instrument_id, side, amount, quantity,
-  sell_all, status, reference_price, held, funded_settled, funded_unsettled, funded_instant, funding_due_on,
+  sell_all, status, reference_price, held, funded_settled, funded_unsettled, funded_instant, funding_due_on, placed_on,
   type, limit_price, time_in_force, expires_at, replaces, placed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 """

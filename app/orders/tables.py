@@ -35,6 +35,7 @@ customer_order = Table(
     Column("time_in_force", Text, nullable=False),
     Column("expires_at", DateTime(timezone=True)),
     Column("funding_due_on", Date),
+    Column("placed_on", Date, nullable=False),
     Column("ends_as", Text),
     Column("change_number", Integer),
     Column("replacement", JSONB),
@@ -154,6 +155,7 @@ lot = Table(
     Column("remaining_cost", Units, nullable=False),
     Column("id", Uuid, primary_key=True),
     Column("funded_unsettled", Units, nullable=False),
+    Column("funded_owed", Units, nullable=False),
     Column("funding_due_on", Date),
 )
 

@@ -13,6 +13,7 @@ ALTER TABLE customer_order
   ADD time_in_force  text NOT NULL DEFAULT 'DAY' CHECK (time_in_force IN ('DAY', 'GTC', 'GTD')),
   ADD expires_at     timestamptz,
   ADD funding_due_on date,
+  ADD placed_on      date,
   ADD ends_as        text CHECK (ends_as IN ('CANCELED', 'REPLACED', 'EXPIRED')),
   ADD change_number  integer,
   ADD replacement    jsonb,
@@ -25,14 +26,16 @@ ALTER TABLE customer_order
      'PENDING_REPLACE', 'REPLACED', 'EXPIRED'));
 COMMENT ON COLUMN customer_order.expires_at IS 'on the market''s clock: of a DAY order, the close of its session';
 COMMENT ON COLUMN customer_order.funding_due_on IS 'when the last of the unsettled money behind a buy settles';
+COMMENT ON COLUMN customer_order.placed_on IS 'the market''s day in New York, for limits per day';
 COMMENT ON COLUMN customer_order.ends_as IS 'how it ends once what is not filled of it is free of its market order';
 COMMENT ON COLUMN customer_order.change_number IS 'the request to the venue that frees it';
 COMMENT ON COLUMN customer_order.replacement IS 'the order that takes its place then';
 ALTER TABLE customer_order ALTER type DROP DEFAULT, ALTER time_in_force DROP DEFAULT;
-UPDATE customer_order SET time_in_force = 'GTC';  -- what was accepted before there was a choice had no end
-ALTER TABLE customer_order ADD CHECK ((time_in_force = 'GTC') = (expires_at IS NULL));
+UPDATE customer_order SET time_in_force = 'GTC', placed_on = placed_at::date;  -- what was accepted before there was a choice had no end
+ALTER TABLE customer_order ALTER placed_on SET NOT NULL, ADD CHECK ((time_in_force = 'GTC') = (expires_at IS NULL));
 
 DROP INDEX customer_order_waiting;
+CREATE INDEX customer_order_pace ON customer_order (account_id, placed_at);
 CREATE INDEX customer_order_waiting ON customer_order
   (journal_id, instrument_id, side, type, limit_price, time_in_force, placed_at, id) WHERE status = 'ACCEPTED';
 CREATE INDEX customer_order_leaving ON customer_order (market_order_id) WHERE ends_as IS NOT NULL AND ended_at IS NULL;
@@ -138,6 +141,7 @@ ALTER TABLE lot_sale DROP CONSTRAINT lot_sale_lot_id_fkey, DROP CONSTRAINT lot_s
 ALTER TABLE lot
   ADD id               uuid,
   ADD funded_unsettled numeric(38, 8) NOT NULL DEFAULT 0,
+  ADD funded_owed      numeric(38, 8) NOT NULL DEFAULT 0,
   ADD funding_due_on   date;
 UPDATE lot SET id = order_id;
 ALTER TABLE lot DROP CONSTRAINT lot_pkey, ADD PRIMARY KEY (id);
@@ -145,6 +149,7 @@ CREATE UNIQUE INDEX lot_order ON lot (order_id, opened_on);
 ALTER TABLE lot_sale ADD PRIMARY KEY (order_id, lot_id, sold_on), ADD FOREIGN KEY (lot_id) REFERENCES lot;
 GRANT DELETE ON lot_sale TO wealthgraph_engine;
 COMMENT ON COLUMN lot.funded_unsettled IS 'how much of its cost was paid with money that settled later';
+COMMENT ON COLUMN lot.funded_owed IS 'how much of it was owed';
 COMMENT ON COLUMN lot.funding_due_on IS 'when that money settles';
 
 ALTER TABLE cash_settlement DROP CONSTRAINT cash_settlement_pkey, ADD PRIMARY KEY (order_id, due_on);

@@ -168,7 +168,7 @@ class Trading(RuleBasedStateMachine):
         except Refusal:
             return
         terms = self.terms(quote.instrument_id)
-        command = PlaceOrder(account.id, account.book_id, quote.instrument_id, Side.BUY, size, price, "test", terms)
+        command = PlaceOrder(account.id, account.book_id, quote.instrument_id, Side.BUY, size, quote, "test", terms)
         answer, hold = self.submit(place, command), dollars_to_hold(size, price)
         if self.model.buying_power(account.book_id) < hold:
             assert isinstance(answer, Refusal)
@@ -183,7 +183,7 @@ class Trading(RuleBasedStateMachine):
         assert quote is not None
         price = reference_price(Side.SELL, quote)
         answer = self.submit(
-            place, PlaceOrder(account.id, book, asset, Side.SELL, size, price, "test", self.terms(asset))
+            place, PlaceOrder(account.id, book, asset, Side.SELL, size, quote, "test", self.terms(asset))
         )
         available = self.model.balances[book, asset, "position"]
         hold = shares_to_hold(size, price, available)
