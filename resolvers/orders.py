@@ -163,17 +163,17 @@ async def replace_order(context: Context, order_id: str, change: ChangeRequest, 
     writer = await context.services.writers.of(account.tenant_id)
     try:
         check_open(account)
-        wanted = _replacement(context, order, change)
+        wanted, quote = _replacement(context, order, change)
     except Refusal:
         if await writer.answered(idempotency) is None:
             raise
     else:
         await context.renew()
-        await writer.submit(replace_orders, ReplaceOrder(order.id, wanted), idempotency)
+        await writer.submit(replace_orders, ReplaceOrder(order.id, wanted, quote), idempotency)
     return await _let_engine_know(context, order.id)
 
 
-def _replacement(context: Context, order: Order, change: ChangeRequest) -> Replacement:
+def _replacement(context: Context, order: Order, change: ChangeRequest) -> tuple[Replacement, Quote]:
     """The whole of what is wanted: the order as it is, with the changes. Raises a ``Refusal``."""
     market, terms = context.services.market, order.terms
     instrument, quote = check_instrument(
@@ -193,7 +193,7 @@ def _replacement(context: Context, order: Order, change: ChangeRequest) -> Repla
         expires_at = terms.expires_at
     found = terms_of(terms.type, limit, time_in_force, expires_at, instrument, market.clock.now())
     check_worth(order.side, size, found.limit_price or reference_price(order.side, quote))
-    return Replacement(new_id(), size.amount, size.quantity, found, context.principal.actor)
+    return Replacement(new_id(), size.amount, size.quantity, found, context.principal.actor), quote
 
 
 async def cancel_order(context: Context, order_id: str, key: str) -> Order:
