@@ -21,6 +21,7 @@ from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.ledger.writers import Writers
 from app.market.market import Market
+from app.market.types import Instrument
 from app.orders import recover
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.dealing import Dealing
@@ -84,6 +85,11 @@ class OrderEngine:
             self._wake.set()
         else:
             self._hub.ring([STREAM])
+
+    def window_length(self, instrument: Instrument) -> timedelta:
+        """How long an order of the instrument would be gathered now."""
+        at = self._market.clock.now()
+        return self._venues.profile(instrument, at).window_length(at)
 
     def look(self) -> None:
         """Something happened that leaves work in the database: look there now, in every process."""
