@@ -206,6 +206,7 @@ class OrderEngine:
         self._to_let_go |= set(await recover.leaving(self._pool, shards))
         self._intake.to_run |= set(await recover.running(self._pool, shards))
         silent = await recover.silent_orders(self._pool, shards, now)
+        await recover.asked(self._pool, silent)
         await self._each(self._dealing.resume(found) for found in silent)
         today = self._market.today()
         due = await recover.journals_to_settle(self._pool, today)
