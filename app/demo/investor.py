@@ -37,12 +37,25 @@ mutation Place($input: OrderInput!, $key: String!) {
 _FOLLOW = """
 subscription Follow($account: ID!, $after: String) {
   orderEvents(accountId: $account, after: $after) {
-    cursor type lastQuantity lastAmount { amount } order { side instrument { symbol } }
+    cursor type lastQuantity lastAmount { amount }
+    order { id type side amount { amount } filledAmount { amount } instrument { symbol } }
   }
 }"""
 
+_QUOTE = """query Quote($symbol: String!) { instrument(symbol: $symbol) { quote { bid { amount } ask { amount } } } }"""
+_CANCEL = """
+mutation Cancel($order: ID!, $key: String!) {
+  cancelOrder(orderId: $order, idempotencyKey: $key) { errors { code } }
+}"""
+
+#: One order in so many names a limit, up to half a percent better than the market, and waits for it.
+_PATIENT = 0.15
+
 #: The fewest dollars to act on, and what a thin wallet is filled up with.
 _LEAST, _REFILL = Decimal(20), Decimal(150)
+
+_UNFILLED = ("ORDER_CANCELED", "ORDER_EXPIRED", "ORDER_REJECTED")
+_ENDED = ("ORDER_FILLED", *_UNFILLED)
 
 
 class Investor:
@@ -56,6 +69,7 @@ class Investor:
         self._account = ""
         self._heard: str | None = None
         self._cash = Decimal(0)
+        self._resting: list[str] = []
         self._shares: dict[str, Decimal] = {}
         self.fills = 0
 
@@ -87,7 +101,12 @@ class Investor:
         try:
             if self._cash < _LEAST:
                 await self._deposit(new_id(), _REFILL)
-            await self._place(self._decide(symbol))
+            if self._resting and self._chance.random() < _PATIENT:
+                await self._client.execute(_CANCEL, {"order": self._resting.pop(), "key": str(new_id())})
+            order = self._decide(symbol)
+            if self._chance.random() < _PATIENT:
+                order |= await self._limit(symbol, order["side"])
+            await self._place(order)
         except (ApiError, httpx2.HTTPError):
             return  # the server is stopping or starting: another time
 
@@ -103,10 +122,22 @@ class Investor:
         dollars = min(self._cash, Decimal(self._chance.choice([5, 5, 10, 10, 10, 20, 25, 50])))
         return order | {"amount": {"amount": f"{max(Decimal(5), dollars):.2f}"}}
 
+    async def _limit(self, symbol: str, side: str) -> dict[str, Any]:
+        """A price a little better than the market's, good for the day."""
+        quote = (await self._client.execute(_QUOTE, {"symbol": symbol}))["instrument"]["quote"]
+        better = Decimal(self._chance.randint(0, 50)) / 10_000
+        buys = side == "BUY"
+        price = Decimal(quote["ask" if buys else "bid"]["amount"]) * (1 - better if buys else 1 + better)
+        return {"type": "LIMIT", "limitPrice": {"amount": f"{price:.2f}"}}
+
     async def _place(self, order: dict[str, Any]) -> None:
-        data = await self._client.execute(_PLACE, {"input": order, "key": str(new_id())})
-        if not data["placeOrder"]["errors"] and "amount" in order and order["side"] == "BUY":
+        placed = (await self._client.execute(_PLACE, {"input": order, "key": str(new_id())}))["placeOrder"]
+        if placed["errors"]:
+            return
+        if "amount" in order and order["side"] == "BUY":
             self._cash -= Decimal(order["amount"]["amount"])
+        if "limitPrice" in order:
+            self._resting.append(placed["order"]["id"])
 
     async def _deposit(self, once: UUID, dollars: Decimal) -> None:
         variables = {"account": self._account, "amount": f"{dollars:.2f}", "key": str(once)}
@@ -115,11 +146,16 @@ class Investor:
             self._cash = Decimal(account["cash"]["buyingPower"]["amount"])
 
     def _hear(self, event: dict[str, Any]) -> None:
+        order = event["order"]
+        if event["type"] in _ENDED and order["id"] in self._resting:
+            self._resting.remove(order["id"])
+        if event["type"] in _UNFILLED and order["side"] == "BUY" and order["amount"] is not None:
+            self._cash += Decimal(order["amount"]["amount"]) - Decimal(order["filledAmount"]["amount"])
         if event["lastQuantity"] is None or event["type"] not in ("ORDER_FILLED", "ORDER_PARTIALLY_FILLED"):
             return
         self.fills += 1
-        symbol, quantity = event["order"]["instrument"]["symbol"], Decimal(event["lastQuantity"])
-        if event["order"]["side"] == "BUY":
+        symbol, quantity = order["instrument"]["symbol"], Decimal(event["lastQuantity"])
+        if order["side"] == "BUY":
             self._shares[symbol] = self._shares.get(symbol, Decimal(0)) + quantity
         else:
             self._shares[symbol] = max(Decimal(0), self._shares.get(symbol, Decimal(0)) - quantity)
