@@ -77,9 +77,8 @@ class Wire:
         with contextlib.suppress(OSError):
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             self._open |= {writer, back}
-            await asyncio.gather(
-                self._copy(reader, back, lambda data: self.lose(data)), self._copy(there, writer, lambda _: False)
-            )
+            forth = self._copy(reader, back, lambda data: self.lose(data))
+            await asyncio.gather(forth, self._copy(there, writer, lambda _: False))
         writer.close()
 
     async def _copy(
