@@ -46,7 +46,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
         market = Market({each.id: each for each in INSTRUMENTS}, quotes, market_time)
         async with asyncio.TaskGroup() as tasks:
             writers = Writers(pool, hub, tasks, clock=clock, market_clock=market_time)
-            venue = PaperVenue(pool, quotes, clock=clock, market_clock=market_time)
+            venue = PaperVenue(pool, market, clock=clock)
             engine = OrderEngine(pool, writers, market, venue, clock=clock)
             running_tasks = [
                 tasks.create_task(hub.run(), name="hub"),

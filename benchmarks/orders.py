@@ -45,7 +45,7 @@ from benchmarks.stage import stage
 PRICE = 100 * UNIT
 SYMBOLS = [each for each in INSTRUMENTS if each.kind == "equity"]
 IN_SESSION = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
-AT_ONCE = PaperBehaviour(split=0.0, first_ms=(0, 0), slip_cents=0)
+AT_ONCE = PaperBehaviour(split=0.0, acknowledge_ms=(0, 0), first_ms=(0, 0), slip_cents=0)
 ACCOUNTS = 1_000
 
 
@@ -93,7 +93,7 @@ async def floor(url: str) -> AsyncIterator[Floor]:
             await add_instruments(connection)
             journal = await open_tenant(connection, f"Benchmark {new_id()}", clock.now())
         market = Market({each.id: each for each in INSTRUMENTS}, quotes, market_clock)
-        venue = PaperVenue(pool, quotes, clock=clock, market_clock=market_clock, behaviour=AT_ONCE)
+        venue = PaperVenue(pool, market, clock=clock, behaviour=AT_ONCE)
         engine = OrderEngine(pool, writers, market, venue, clock=clock)
         commits = await writers.of(journal.tenant_id)
         opening = [commits.submit(open_accounts, OpenAccount(new_id(), "x", "benchmark")) for _ in range(ACCOUNTS)]

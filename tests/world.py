@@ -177,7 +177,7 @@ async def running(url: str, behaviour: PaperBehaviour = CALM, at: datetime = WED
             async with pool.acquire() as connection:
                 await _instruments(connection)
                 journal = await open_tenant(connection, f"tenant {new_id()}", at)
-            venue = PaperVenue(pool, quotes, clock=clock, market_clock=clock, behaviour=behaviour)
+            venue = PaperVenue(pool, market, clock=clock, behaviour=behaviour)
             engine = OrderEngine(pool, writers, market, venue, clock=clock)
             commits = await writers.of(journal.tenant_id)
             yield World(pool, api, clock, quotes, market, hub, writers, commits, engine, venue)

@@ -87,7 +87,7 @@ class OrderEngine:
             self._looked_at = now
             await self._each([self._look_again(now)])
         await self._each([self._deal(window) for window in list(self._windows) if self._is_due(window, now)])
-        await self._take_in(self._venue.reports(self._clock.now()))
+        await self._take_in(await self._venue.reports(self._clock.now()))
         if self._failures:
             raise ExceptionGroup("the order engine could not do everything", self._failures)
         return self._next_at(now)
@@ -164,6 +164,8 @@ class OrderEngine:
 
     async def _apply(self, journal_id: int, report: Report) -> None:
         await self._writers.of_journal(journal_id).submit(apply_reports, report)
+        if report.venue == self._venue.name:
+            await self._venue.taken([report])
 
     async def _journals(self, market_orders: set[UUID]) -> dict[UUID, int]:
         if not market_orders:

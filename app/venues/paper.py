@@ -1,182 +1,224 @@
 """The paper venue: deals nothing, but behaves like a venue, with a memory of its own.
 
-What becomes of an order is decided once, when it arrives, by chance drawn from a seed, and stored: how long it takes,
-in how many executions at which prices, or that it is rejected or left unfilled in part. So a venue that is asked
-again, in another process or after a crash, tells the same story.
+What becomes of an order is decided by chance drawn from a seed, and stored before anybody hears of it, under a lock
+on the order's row: so any number of processes may watch the same order, and one that asks again, or after a crash,
+is told the same story. Orders wait for their session and, with a limit, for the quote; who watches an order looks at
+the quotes as often as it is asked for reports.
 """
 
 import heapq
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import count, pairwise
-from typing import Any
+from functools import cache
+from itertools import count
 from uuid import UUID
 
-import orjson
+from pydantic import TypeAdapter
 
-from app.infra.database import EnginePool
+from app.infra.database import EngineConnection, EnginePool
 from app.kernel.clock import Clock
-from app.kernel.money import CENT, UNIT
-from app.market.quotes import QuoteSource
-from app.market.types import Quote, Side
+from app.market.calendar import calendar_of
+from app.market.market import Market
+from app.venues.paper_dealing import PAPER, Moment, PaperBehaviour, PaperDealing
+from app.venues.paper_order import PaperOrder
 from app.venues.port import Change, Report, ReportKind, VenueOrder
 
+__all__ = ["PaperBehaviour", "PaperVenue"]
 
-@dataclass(frozen=True, slots=True)
-class PaperBehaviour:
-    """How the venue behaves: chances between 0 and 1, latencies in milliseconds, everything drawn from ``seed``."""
+#: How often the quotes are looked at while an order waits for one.
+LOOK_AGAIN = timedelta(milliseconds=100)
+#: A step that nobody let happen for so long is anybody's: who watched the order is gone.
+ABANDONED_AFTER = timedelta(seconds=5)
 
-    seed: int = 7
-    reject: float = 0.0
-    leave_rest: float = 0.0
-    split: float = 0.35
-    most_executions: int = 4
-    first_ms: tuple[int, int] = (15, 120)
-    next_ms: tuple[int, int] = (20, 200)
-    slip_cents: int = 1
+_ORDER = TypeAdapter(PaperOrder)
 
 
 class PaperVenue:
-    """A ``Venue`` on the simulated market. ``clock`` times its reports; quotes are taken at the market's time."""
+    """A ``Venue`` on the simulated market. ``clock`` times its reports; orders live by the market's time."""
 
-    name = "paper"
+    name = PAPER
 
     def __init__(
-        self,
-        pool: EnginePool,
-        quotes: QuoteSource,
-        *,
-        clock: Clock,
-        market_clock: Clock,
-        behaviour: PaperBehaviour | None = None,
+        self, pool: EnginePool, market: Market, *, clock: Clock, behaviour: PaperBehaviour | None = None
     ) -> None:
         self._pool = pool
-        self._quotes = quotes
+        self._market = market
         self._clock = clock
-        self._market_clock = market_clock
-        self._behaviour = behaviour or PaperBehaviour()
-        self._chance = random.Random(self._behaviour.seed)  # noqa: S311 - a simulation
-        self._due: list[tuple[datetime, int, Report]] = []
+        behaviour = behaviour or PaperBehaviour()
+        self._chance = random.Random(behaviour.seed)  # noqa: S311 - a simulation
+        self._dealing = PaperDealing(behaviour, self._chance)
+        self._watched: dict[UUID, PaperOrder] = {}
+        self._taken: dict[UUID, list[Report]] = defaultdict(list)
+        self._wire: list[tuple[datetime, int, Report]] = []
         self._order = count()
+        self._looked_at: datetime | None = None
+        self._adopted_at: datetime | None = None
+        self._ring: Callable[[], None] = _nobody_listens
 
     async def submit(self, order: VenueOrder) -> None:
-        """Take the order, or recognise it: the first plan made for an id is the one that counts."""
+        """Take the order, or recognise it: what was decided first for an id is what counts."""
         now = self._clock.now()
-        plan = self._plan(order)
-        async with self._pool.acquire() as connection:
-            made = await connection.fetchval(
-                "INSERT INTO paper.venue_order VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING true",
-                str(order.client_order_id),
-                now,
-                orjson.dumps(plan).decode(),
-            )
-        if made:
-            self._expect(order.client_order_id, now, plan)
-        else:
+        made = self._dealing.receive(order, self._moment(order.instrument_id, now))
+        inserted = await self._pool.fetchval(
+            "INSERT INTO paper.venue_order (client_order_id, received_at, story, due_at, untaken)"
+            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
+            made.id,
+            now,
+            *_stored(made),
+        )
+        if not inserted:
             await self.knows(order)
+            return
+        self._watch(made, now)
+        self._ring()
 
     async def change(self, change: Change) -> None:
-        """What arrived here is as good as dealt: there is nothing left to change."""
+        """Decided when it arrives, among what has happened by then; answered a little later. Once for each number."""
+        now, id_ = self._clock.now(), change.order.client_order_id
+        moment = self._moment(change.order.instrument_id, now)
+        async with self._pool.acquire() as connection, connection.transaction():
+            found = await _locked(connection, [id_])
+            answer = found[0].answer_to(change.number) if found else None
+            if found and answer is None:
+                self._dealing.change(found[0], change, moment)
+                await _store(connection, found)
+        if not found:
+            reason = "the paper venue does not know the order"
+            unknown = Report(PAPER, id_, ReportKind.CHANGE_REJECTED, moment.market, number=change.number, reason=reason)
+            self._tell([unknown], now)
+        else:
+            self._watch(found[0], now)
+            if answer is not None and answer in found[0].happened:
+                self._tell([answer.report], now)
+        self._ring()
 
     async def knows(self, order: VenueOrder) -> bool | None:
         """Whether the venue has the order; if so, all its reports come (again), those still to come included."""
-        async with self._pool.acquire() as connection:
-            row = await connection.fetchrow(
-                "SELECT received_at, reports FROM paper.venue_order WHERE client_order_id = $1",
-                str(order.client_order_id),
-            )
+        row = await self._pool.fetchrow(
+            "SELECT story FROM paper.venue_order WHERE client_order_id = $1", order.client_order_id
+        )
         if row is None:
             return False
-        self._expect(order.client_order_id, row["received_at"], orjson.loads(row["reports"]))
+        now, made = self._clock.now(), _ORDER.validate_json(row["story"])
+        for step in made.happened:
+            self._arrive(now, step.report)
+        self._remember(made)
+        self._ring()
         return True
 
-    def reports(self, now: datetime) -> list[Report]:
-        """What is due by ``now``, in order of time."""
+    async def reports(self, now: datetime) -> list[Report]:
+        """Let happen what is due by ``now``, and hand over what has arrived, in order of arrival."""
+        await self._adopt(now)
+        moment = cache(lambda instrument_id: self._moment(instrument_id, now))
+        due = {
+            made.id for made in self._watched.values() if self._dealing.is_due(made, moment(made.order.instrument_id))
+        }
+        # If this fails, what was taken is only told once more after a restart.
+        taken, self._taken = self._taken, defaultdict(list)
+        if due or taken:
+            async with self._pool.acquire() as connection, connection.transaction():
+                orders = await _locked(connection, due | taken.keys())
+                for made in orders:
+                    if made.id in due:
+                        self._dealing.advance(made, moment(made.order.instrument_id))
+                    for report in taken.get(made.id, ()):
+                        made.take(report)
+                await _store(connection, orders)
+            for made in orders:
+                if made.id in self._watched:
+                    self._watch(made, now)
+        self._looked_at = now
         found = []
-        while self._due and self._due[0][0] <= now:
-            found.append(heapq.heappop(self._due)[2])
+        while self._wire and self._wire[0][0] <= now:
+            found.append(heapq.heappop(self._wire)[2])
         return found
 
     async def taken(self, reports: Sequence[Report]) -> None:
-        """The plan stays, and ``knows`` tells it again."""
+        """Noted in memory, and stored the next time that reports are asked for."""
+        for report in reports:
+            self._taken[report.client_order_id].append(report)
 
     def next_report_at(self) -> datetime | None:
-        """When the next report is due."""
-        return self._due[0][0] if self._due else None
+        """When the next report is due, or when the quotes are to be looked at again."""
+        known = [made.due_at for made in self._watched.values() if made.due_at is not None]
+        if self._wire:
+            known.append(self._wire[0][0])
+        if self._looked_at is not None and any(not made.over for made in self._watched.values()):
+            known.append(self._looked_at + LOOK_AGAIN)
+        return min(known, default=None)
 
     def listen(self, ring: Callable[[], None]) -> None:
-        """Reports here are all foreseen by ``next_report_at``; nothing arrives of itself."""
+        """An order or a change may be answered before the time that was known until then."""
+        self._ring = ring
 
-    def _expect(self, client_order_id: UUID, received_at: datetime, plan: list[dict[str, Any]]) -> None:
-        for step in plan:
-            at = received_at + timedelta(milliseconds=step["after_ms"])
-            report = Report(
-                venue=self.name,
-                client_order_id=client_order_id,
-                kind=ReportKind(step["kind"]),
-                at=datetime.fromisoformat(step["at"]),
-                execution_id=step.get("id", ""),
-                quantity=step.get("quantity", 0),
-                cumulative_quantity=step.get("cumulative_quantity", 0),
-                price=step.get("price", 0),
-                reason=step.get("reason"),
+    async def _adopt(self, now: datetime) -> None:
+        """At the start, watch what another process left half told; later, what one has left lying."""
+        if self._adopted_at is None:
+            rows = await self._pool.fetch("SELECT story FROM paper.venue_order WHERE untaken OR due_at IS NOT NULL")
+        elif now - self._adopted_at >= ABANDONED_AFTER:
+            rows = await self._pool.fetch(
+                "SELECT story FROM paper.venue_order WHERE due_at < $1", now - ABANDONED_AFTER
             )
-            heapq.heappush(self._due, (at, next(self._order), report))
+        else:
+            return
+        self._adopted_at = now
+        for row in rows:
+            self._watch(_ORDER.validate_json(row["story"]), now)
 
-    def _plan(self, order: VenueOrder) -> list[dict[str, Any]]:
-        market_now = self._market_clock.now()
-        quote = self._quotes.quote(order.instrument_id, market_now)
-        chance = self._chance
-        after = chance.randint(*self._behaviour.first_ms)
-        at = market_now.isoformat()
-        if quote is None or chance.random() < self._behaviour.reject:
-            reason = "no quote" if quote is None else "rejected by the paper venue"
-            return [{"kind": ReportKind.REJECTED, "after_ms": after, "at": at, "reason": reason}]
-        steps = []
-        parts = self._parts(order, chance)
-        for number, quantity in enumerate(parts, 1):
-            price = self._price(order.side, quote, number, chance)
-            execution = f"{order.client_order_id}-{number}"
-            steps.append(
-                {
-                    "kind": ReportKind.EXECUTION,
-                    "after_ms": after,
-                    "at": at,
-                    "id": execution,
-                    "quantity": quantity,
-                    "cumulative_quantity": sum(parts[:number]),
-                    "price": price,
-                }
-            )
-            after += chance.randint(*self._behaviour.next_ms)
-        if sum(parts) < order.quantity:
-            reason = "the paper venue left the rest unfilled"
-            steps.append(
-                {
-                    "kind": ReportKind.CANCELED,
-                    "after_ms": after,
-                    "at": at,
-                    "cumulative_quantity": sum(parts),
-                    "reason": reason,
-                }
-            )
-        return steps
+    def _watch(self, made: PaperOrder, now: datetime) -> None:
+        """Tell what is new of an order, and remember it."""
+        known = self._watched.get(made.id)
+        if known is None:
+            self._tell(made.untold(), now)
+        else:
+            self._tell([step.report for step in made.happened[len(known.happened) :] if not step.lost], now)
+        self._remember(made)
 
-    def _parts(self, order: VenueOrder, chance: random.Random) -> list[int]:
-        """The executions' quantities: whole shares if the order is in whole shares."""
-        lot = UNIT if order.quantity % UNIT == 0 else 1
-        lots = order.quantity // lot
-        if chance.random() < self._behaviour.leave_rest:
-            lots = chance.randint(0, lots - 1)
-        pieces = 1
-        if lots > 1 and chance.random() < self._behaviour.split:
-            pieces = chance.randint(2, min(self._behaviour.most_executions, lots))
-        cuts = sorted({0, lots, *(chance.randint(1, lots) for _ in range(pieces - 1))}) if lots else [0]
-        return [(high - low) * lot for low, high in pairwise(cuts)]
+    def _remember(self, made: PaperOrder) -> None:
+        """Keep the newest of what is known of an order, for as long as anything may still happen to it."""
+        known = self._watched.get(made.id)
+        if known is not None and known.version > made.version:
+            return
+        self._watched[made.id] = made
+        if made.over and not made.planned:
+            del self._watched[made.id]
 
-    def _price(self, side: Side, quote: Quote, number: int, chance: random.Random) -> int:
-        """The touch, and a cent or so worse with each further execution."""
-        slip = chance.randint(0, number * self._behaviour.slip_cents) * CENT
-        return quote.ask + slip if side is Side.BUY else max(CENT, quote.bid - slip)
+    def _tell(self, reports: Iterable[Report], now: datetime) -> None:
+        for report in reports:
+            for at in self._dealing.arrivals(now):
+                self._arrive(at, report)
+
+    def _arrive(self, at: datetime, report: Report) -> None:
+        heapq.heappush(self._wire, (at, next(self._order), report))
+
+    def _moment(self, instrument_id: int, now: datetime) -> Moment:
+        instrument, market_now = self._market.instruments.get(instrument_id), self._market.clock.now()
+        calendar = None if instrument is None else calendar_of(instrument.exchange)
+        return Moment(now, market_now, calendar, self._market.quotes.quote(instrument_id, market_now))
+
+
+async def _locked(connection: EngineConnection, ids: Iterable[UUID]) -> list[PaperOrder]:
+    """The orders as they are stored, and nobody else's until the transaction ends. Always locked in one order."""
+    rows = await connection.fetch(
+        "SELECT story FROM paper.venue_order WHERE client_order_id = ANY ($1) ORDER BY client_order_id FOR UPDATE",
+        list(ids),
+    )
+    return [_ORDER.validate_json(row["story"]) for row in rows]
+
+
+async def _store(connection: EngineConnection, orders: Sequence[PaperOrder]) -> None:
+    for made in orders:
+        made.version += 1
+    await connection.executemany(
+        "UPDATE paper.venue_order SET story = $2, due_at = $3, untaken = $4 WHERE client_order_id = $1",
+        [(made.id, *_stored(made)) for made in orders],
+    )
+
+
+def _stored(made: PaperOrder) -> tuple[str, datetime | None, bool]:
+    return _ORDER.dump_json(made).decode(), made.due_at, bool(made.untold())
+
+
+def _nobody_listens() -> None: ...

@@ -97,7 +97,7 @@ class Venue(Protocol):
     async def knows(self, order: VenueOrder) -> bool | None:
         """Whether the venue has the order, about which it then reports again; None if it did not say in time."""
 
-    def reports(self, now: datetime) -> Sequence[Report]:
+    async def reports(self, now: datetime) -> Sequence[Report]:
         """What has arrived by ``now`` (wall time) since the last call, in order."""
 
     async def taken(self, reports: Sequence[Report]) -> None:
