@@ -92,7 +92,7 @@ class Journal:
             [each.place.sequence for each in entries],
             [each.application for each in entries],
             [each.message.type for each in entries],
-            [each.message.get(Tag.CL_ORD_ID) for each in entries],
+            [_subject(each.message) for each in entries],
             [each.raw for each in entries],
             [each.recorded_at for each in entries],
         )
@@ -155,6 +155,11 @@ class Journal:
             *(self.session.sender, self.session.target, self.session.qualifier, sequence),
         )
         return None if raw is None else _message(raw)
+
+
+def _subject(message: Message) -> str | None:
+    """The ClOrdID that a message is about; a business reject names it in a field of its own."""
+    return message.get(Tag.CL_ORD_ID) or message.get(Tag.BUSINESS_REJECT_REF_ID)
 
 
 def _message(raw: bytes) -> Message:
