@@ -17,6 +17,7 @@ from app.market.market import Market
 from app.venues.fix.adapter import FixVenue
 from app.venues.fix.desk import VenueDesk
 from app.venues.paper import PaperBehaviour, PaperVenue
+from app.venues.port import Venue
 from tests.fix.lines import Wire
 from tests.venues.trial import INSTRUMENT, Counterparty
 from tests.world import WEDNESDAY, SetQuotes
@@ -38,7 +39,8 @@ class FixTrial:
     clock: ManualClock = field(default_factory=lambda: ManualClock(WEDNESDAY))
     quotes: SetQuotes = field(init=False)
     market: Market = field(init=False)
-    venue: FixVenue = field(init=False)
+    venue: Venue = field(init=False)
+    adapter: FixVenue = field(init=False)
     desk: VenueDesk = field(init=False)
     wire: Wire = field(init=False)
     _ours: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -91,7 +93,7 @@ class FixTrial:
         await self._theirs.aclose()
 
     async def open_ours(self) -> None:
-        self.venue = FixVenue(
+        self.venue = self.adapter = FixVenue(
             self.pool,
             SessionConfig(_HOUSE, Role.INITIATOR),
             ("127.0.0.1", self.wire.port),
@@ -99,18 +101,18 @@ class FixTrial:
             clock=SystemClock(),
             market_clock=self.clock,
         )
-        await self._ours.enter_async_context(_working(self.venue.run()))
+        await self._ours.enter_async_context(_working(self.adapter.run()))
 
     async def close_ours(self) -> None:
         await self._ours.aclose()
 
     async def connected(self) -> None:
         async with asyncio.timeout(_PATIENCE):
-            await self.venue.line.logged_on.wait()
+            await self.adapter.line.logged_on.wait()
 
     async def disconnected(self) -> None:
         async with asyncio.timeout(_PATIENCE):
-            while self.venue.line.logged_on.is_set() or self.desk.line.logged_on.is_set():
+            while self.adapter.line.logged_on.is_set() or self.desk.line.logged_on.is_set():
                 await asyncio.sleep(0.005)
 
 
