@@ -99,13 +99,18 @@ def decode(frame: Frame) -> Message:
         raise FieldError(SessionRejectReason.INVALID_TAG_NUMBER, None, text) from None
     if parsed is None or parser.get_buffer():
         raise FieldError(SessionRejectReason.OUT_OF_ORDER, int(Tag.CHECK_SUM), "CheckSum (10) is not the last field")
-    pairs = [(int(tag), value.decode("utf-8", "surrogateescape")) for tag, value in parsed.pairs]
+    pairs = [(int(tag), _text(value)) for tag, value in parsed.pairs]
     for tag, text in pairs:
         if not text:
             raise FieldError(SessionRejectReason.TAG_WITHOUT_VALUE, tag, f"field {tag} is empty")
     if len(pairs) < 4 or pairs[2][0] != Tag.MSG_TYPE:
         raise FieldError(SessionRejectReason.OUT_OF_ORDER, int(Tag.MSG_TYPE), "MsgType (35) is not the third field")
     return Message(pairs[2][1], tuple(pair for pair in pairs if pair[0] not in _ENVELOPE))
+
+
+def _text(value: bytes) -> str:
+    """What isn't UTF-8, or a NUL, is written out: a text must never be what a database refuses. The frame keeps it."""
+    return value.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 def encode(message: Message, *, sender: str, target: str, sequence: int, sending_time: datetime) -> bytes:
@@ -124,6 +129,6 @@ def encode(message: Message, *, sender: str, target: str, sequence: int, sending
             header[tag] = text
     body = [pair for pair in message.fields if pair[0] not in header]
     for number, text in (*header.items(), *body):
-        encoder.append_pair(int(number), text.encode("utf-8", "surrogateescape"))
+        encoder.append_pair(int(number), text.encode("utf-8", "backslashreplace"))
     encoded: bytes = encoder.encode()
     return encoded

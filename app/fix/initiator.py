@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 _CALL: Final = 4.0
 FIRST_PAUSE: Final = timedelta(milliseconds=250)
 LONGEST_PAUSE: Final = timedelta(seconds=30)
+#: How often a process looks whether it can have the session that another one holds.
+HELD_PAUSE: Final = timedelta(seconds=2)
 
 
 class Initiator:
@@ -39,7 +41,8 @@ class Initiator:
             try:
                 await self._call()
             except SessionHeld as held:
-                log.info("FIX session is not ours", session=str(self.line.config.id), reason=str(held))
+                log.debug("FIX session is not ours", reason=str(held))
+                self._pause = HELD_PAUSE
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("FIX call failed", session=str(self.line.config.id), error=repr(error))
             except Exception:

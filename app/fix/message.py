@@ -22,8 +22,10 @@ class Message:
         """A message to be sent; fields that are None are left out. Raises ``ValueError`` for text FIX can't carry."""
         pairs = tuple((int(tag), str(value)) for tag, value in fields.items() if value is not None)
         for tag, text in pairs:
-            if not text or _SOH in text:
-                raise ValueError(f"field {tag} cannot be {text!r}: a value in FIX is neither empty nor holds SOH")
+            if not text or _SOH in text or "\0" in text:
+                raise ValueError(
+                    f"field {tag} cannot be {text!r}: a value in FIX is neither empty nor holds SOH or NUL"
+                )
         return cls(str(type_), pairs)
 
     @property

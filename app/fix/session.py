@@ -87,7 +87,7 @@ class Session:
     def logout(self, text: str | None = None) -> None:
         """Ask the other side to end the session in good order."""
         if self.state is State.ACTIVE:
-            self._send(Message.of(MsgType.LOGOUT, {Tag.TEXT: text}))
+            self._send(Message.of(MsgType.LOGOUT, {Tag.TEXT: text or None}))
             self.state, self._since = State.LOGOUT_SENT, self._clock.now()
         elif self.state is not State.LOGOUT_SENT:
             self._close(text or "ended before the logon")

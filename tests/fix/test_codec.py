@@ -106,9 +106,16 @@ def test_fields_that_cannot_be_read_are_named(fields: str, reason: SessionReject
     assert caught.value.reason is reason
 
 
-@pytest.mark.parametrize("text", ["", "a\x01b"])
+def test_what_is_no_text_is_written_out() -> None:
+    body = b"35=B\x0134=1\x0158=\xff\x00\x01"
+    head = b"8=FIX.4.4\x019=%d\x01" % len(body)
+    (frame,) = Framer().feed(head + body + b"10=%03d\x01" % (sum(head + body) % 256))
+    assert decode(frame)[Tag.TEXT] == "\\xff\\x00"
+
+
+@pytest.mark.parametrize("text", ["", "a\x01b", "a\0b"])
 def test_what_fix_cannot_carry_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="neither empty nor holds SOH"):
+    with pytest.raises(ValueError, match="neither empty nor holds SOH or NUL"):
         Message.of("B", {Tag.TEXT: text})
 
 

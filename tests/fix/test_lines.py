@@ -179,6 +179,18 @@ async def test_a_newer_call_replaces_the_older_connection(database_url: str) -> 
         assert both.wire.calls > first
 
 
+async def test_text_that_no_database_takes_spoils_nothing(database_url: str) -> None:
+    async with running(database_url) as both:
+        stream = await asyncio.open_connection("127.0.0.1", both.wire.target)
+        logon = Message.of("A", {Tag.ENCRYPT_METHOD: 0, Tag.HEART_BT_INT: 30})
+        poison = Message("B", ((int(Tag.CL_ORD_ID), "a\0b"), (int(Tag.TEXT), "a\0b")))
+        for sequence, message in enumerate((logon, poison, news("next")), 2):
+            at = both.clock.now()
+            stream[1].write(encode(message, sender="HOUSE", target="VENUE", sequence=sequence, sending_time=at))
+        assert await both.sent_to.until(2) == ["a\\x00b", "next"]
+        stream[1].close()
+
+
 @pytest.mark.parametrize(
     "first",
     [

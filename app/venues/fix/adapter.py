@@ -24,7 +24,7 @@ from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown
 from app.kernel.ids import new_id
 from app.market.types import Instrument
-from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id
+from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id, printable
 from app.venues.fix.orders import change_message, order_message, status_message
 from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, refusal
 from app.venues.port import Change, Report, VenueOrder
@@ -194,7 +194,7 @@ class FixVenue:
         if told_at.get(Tag.TRANSACT_TIME) is None:
             return None
         at = time_of(told_at, Tag.TRANSACT_TIME)
-        return refusal(request, self.name, at, executed, delivery.message.get(Tag.TEXT))
+        return refusal(request, self.name, at, executed, printable(delivery.message.get(Tag.TEXT)))
 
     async def _tell_again(self, name: str) -> list[Report]:
         heard = await self.line.journal.about(Direction.IN, name, _HEARD)

@@ -12,6 +12,7 @@ from app.venues.fix.fields import (
     DUPLICATE_ORDER,
     ExecType,
     order_and_number,
+    printable,
     units_of,
 )
 from app.venues.port import Report, ReportKind
@@ -53,7 +54,7 @@ def execution_report(message: Message, venue: str) -> Report | None:
         refers_to=message[Tag.EXEC_REF_ID] if kind in (ReportKind.BUST, ReportKind.CORRECTION) else "",
         order_quantity=units_of(message, Tag.ORDER_QTY) if kind is ReportKind.REPLACED else 0,
         number=number if answers else 0,
-        reason=message.get(Tag.TEXT),
+        reason=printable(message.get(Tag.TEXT)),
     )
 
 
