@@ -9,7 +9,6 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from asyncfix.connection import ConnectionState  # type: ignore[import-untyped]
 from asyncfix.connection_client import AsyncFIXClient  # type: ignore[import-untyped]
 from asyncfix.connection_server import AsyncFIXDummyServer  # type: ignore[import-untyped]
 from asyncfix.journaler import Journaler  # type: ignore[import-untyped]
-from asyncfix.protocol import FIXProtocol44  # type: ignore[import-untyped]
 
 from app.fix.acceptor import Acceptor
 from app.fix.initiator import Initiator
@@ -26,57 +24,15 @@ from app.fix.line import Line
 from app.fix.types import Role
 from app.infra.database import EnginePool, engine_pool
 from app.kernel.clock import SystemClock
-from tests.fix.lines import PATIENCE, Inbox, config
+from tests.fix.lines import Inbox, config
 from tests.fix.pairs import news
+from tests.fix.strangers import Heard, at_work, theirs, until
 
 pytestmark = [
     pytest.mark.asyncio,
     # asyncfix's own: a call that Python 3.12 deprecates
     pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
 ]
-
-
-@dataclass
-class Heard:
-    """What asyncfix has handed to its application."""
-
-    texts: list[str] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-
-
-def theirs(kind: type, journal: Any, names: tuple[str, str], port: int, heard: Heard) -> Any:
-    """A party of theirs that notes what it hears."""
-
-    class Party(kind):  # type: ignore[misc]
-        async def on_connect(self) -> None:
-            if kind is AsyncFIXClient:
-                fields = {FTag.EncryptMethod: "0", FTag.HeartBtInt: 30}
-                await self.send_msg(FIXMessage(FMsg.LOGON, fields))
-
-        async def on_message(self, message: Any) -> None:
-            heard.texts.append(message[FTag.Text])
-            heard.numbers.append(int(message[FTag.MsgSeqNum]))
-
-    return Party(FIXProtocol44(), *names, journal, "127.0.0.1", port)
-
-
-@asynccontextmanager
-async def at_work(party: Any) -> AsyncIterator[Any]:
-    task = asyncio.create_task(party.connect())
-    try:
-        yield party
-    finally:
-        await party.disconnect(ConnectionState.DISCONNECTED_WCONN_TODAY, logout_message="")
-        for each in (task, party._aio_task_socket_read, party._aio_task_heartbeat):
-            each.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await each
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def tell(party: Any, text: str) -> None:
