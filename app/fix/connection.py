@@ -73,7 +73,7 @@ class Connection:
             self._posted.append((messages, outcome))
             self._wake.set()
         else:
-            outcome.set_exception(NotLoggedOn(f"{self._session.config.id} is not logged on: nothing was sent"))
+            fail(outcome, NotLoggedOn(f"{self._session.config.id} is not logged on: nothing was sent"))
         return outcome
 
     def log_out(self, text: str | None = None) -> None:
@@ -137,16 +137,16 @@ class Connection:
                     self._session.send(message)
                 sent.append(outcome)
             except NotLoggedOn as error:
-                _fail(outcome, error)
+                fail(outcome, error)
         self._session.tick()
         try:
             reason = await self._carry_out(self._session.take())
         except BaseException as error:
             for outcome in sent:
                 if isinstance(error, Fenced):
-                    _fail(outcome, NotLoggedOn(str(error)))
+                    fail(outcome, NotLoggedOn(str(error)))
                 else:
-                    _fail(outcome, OutcomeUnknown(f"the connection broke while the message was stored: {error!r}"))
+                    fail(outcome, OutcomeUnknown(f"the connection broke while the message was stored: {error!r}"))
             raise
         for outcome in sent:
             if not outcome.done():
@@ -184,11 +184,12 @@ class Connection:
 
     def _give_up(self) -> None:
         for _, outcome in self._posted:
-            _fail(outcome, NotLoggedOn(f"{self._session.config.id}: the connection ended, nothing was sent"))
+            fail(outcome, NotLoggedOn(f"{self._session.config.id}: the connection ended, nothing was sent"))
         self._posted = []
 
 
-def _fail(outcome: "asyncio.Future[None]", error: Exception) -> None:
+def fail(outcome: "asyncio.Future[None]", error: Exception) -> None:
+    """Say that what was posted failed, whether somebody waits for it or not."""
     if not outcome.done():
         outcome.set_exception(error)
-        outcome.exception()  # whoever doesn't wait for it needn't be warned
+        outcome.exception()  # looked at: asyncio warns of no failure that nobody waited for

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.fix.connection import Connection, Receive
+from app.fix.connection import Connection, Receive, fail
 from app.fix.errors import Fenced, NotLoggedOn
 from app.fix.journal import Journal, Tenure
 from app.fix.message import Message
@@ -39,8 +39,7 @@ class Line:
         """Like ``send``, without waiting. If nobody looks at the outcome, nothing is said of a failure."""
         if self._connection is None:
             outcome = asyncio.get_running_loop().create_future()
-            outcome.set_exception(NotLoggedOn(f"{self.config.id} is not logged on: nothing was sent"))
-            outcome.exception()
+            fail(outcome, NotLoggedOn(f"{self.config.id} is not logged on: nothing was sent"))
             return outcome
         return self._connection.post(messages)
 
