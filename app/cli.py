@@ -100,10 +100,10 @@ def token(
     hours: Annotated[int, typer.Option(help="How long it lasts.", min=1, max=720)] = 1,
 ) -> None:
     """Issue a bearer token with the local key: for development, until an identity provider is linked."""
-    from app.kernel.principal import Role, Scope
+    from app.kernel.principal import INVESTORS, Role, Scope
 
     role = Role.OPERATOR if operator else Role.INVESTOR
-    scopes = [Scope.READ] if operator else list(Scope)
+    scopes = [Scope.READ, Scope.OPERATE] if operator else INVESTORS
     issued = server.local_tokens(_settings()).issue(tenant, user, [role], scopes, timedelta(hours=hours))
     typer.echo(issued)
 

@@ -19,9 +19,13 @@ from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.load import load
 from app.market.market import Market
+from app.market.types import InstrumentKind
 from app.orders.engine import OrderEngine
 from app.settings import Settings
+from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperVenue
+from app.venues.profile import load_profiles
+from app.venues.venues import Venues
 from resolvers.context import Services
 
 log = structlog.get_logger(__name__)
@@ -40,6 +44,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
         async with pool.acquire() as connection:
             loaded = await load(connection)
             quotes = await load_quotes(connection, settings.market_seed)
+            profiles = await load_profiles(connection)
             market_time = await market_clock.resume(connection, clock, speed=settings.market_speed)
         if loaded.bars:
             log.info("price history loaded", instruments=loaded.instruments, bars=loaded.bars)
@@ -47,7 +52,12 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
         async with asyncio.TaskGroup() as tasks:
             writers = Writers(pool, hub, tasks, clock=clock, market_clock=market_time)
             venue = PaperVenue(pool, market, clock=clock)
-            engine = OrderEngine(pool, writers, market, venue, clock=clock)
+            venues = Venues(
+                {venue.name: venue, HOUSE: HouseVenue(market)},
+                {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name},
+                profiles,
+            )
+            engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
             running_tasks = [
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),

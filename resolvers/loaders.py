@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.dataloader import DataLoader
 
+from app.cases.reads import cases_by_id, entries_of
+from app.cases.types import Case, CaseEntry
 from app.clients.reads import accounts_by_book, accounts_by_id
 from app.clients.types import Account
 from app.kernel.events import Event
@@ -25,6 +27,8 @@ from app.orders.reads import (
     orders_of,
 )
 from app.orders.types import MarketOrder, Order
+from app.risk.reads import rules_by_id
+from app.risk.types import RiskRule
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -49,6 +53,11 @@ class Loaders:
         self.orders: DataLoader[tuple[UUID, PageOf[UUID]], Page[Order]] = _loader(read, _paged(orders_of), _NOTHING)
         self.activity: DataLoader[tuple[int, PageOf[int]], Page[Event]] = _loader(read, _paged(activity), _NOTHING)
         self.event: DataLoader[tuple[int, int], Event | None] = _loader(read, events_at, None)
+        self.risk_rule: DataLoader[UUID, RiskRule | None] = _loader(read, rules_by_id, None)
+        self.case: DataLoader[UUID, Case | None] = _loader(read, cases_by_id, None)
+        self.case_entries: DataLoader[tuple[UUID, PageOf[UUID]], Page[CaseEntry]] = _loader(
+            read, _paged(entries_of), _NOTHING
+        )
         self.transfers: DataLoader[tuple[int, int], list[Transfer]] = _loader(read, transfers_at, [])
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
 from app.kernel.paging import MAX_PAGE
-from resolvers import accounts, desk, journal, market, orders
+from resolvers import accounts, cases, desk, journal, market, orders, risk
 from resolvers.context import Context
 from resolvers.ids import decode_id
 from resolvers.paging import number_key
@@ -43,16 +43,26 @@ async def _market_order(context: Context, key: str) -> Any:
     return await desk.find_market_order(context, UUID(key)) if visible else None
 
 
+async def _case(context: Context, key: str) -> Any:
+    return await cases.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
+
+
+async def _risk_rule(context: Context, key: str) -> Any:
+    return await risk.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
+
+
 async def _order(context: Context, key: str) -> Any:
     return await orders.find(context, UUID(key))
 
 
 _FINDERS: dict[str, Callable[[Context, str], Awaitable[Any]]] = {
     "Account": _account,
+    "Case": _case,
     "Instrument": _instrument,
     "JournalEntry": _entry,
     "MarketOrder": _market_order,
     "Order": _order,
+    "RiskRule": _risk_rule,
 }
 
 

@@ -1,25 +1,28 @@
 """Orders: placing, previewing, canceling, following."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from app.clients.reads import accounts_by_id
+from app.clients.types import Account
 from app.identity.policy import Action, Denied
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
-from app.kernel.money import multiply, ratio, to_cents
+from app.kernel.ids import new_id
+from app.kernel.money import multiply, ratio, to_cents, to_decimal
 from app.ledger.idempotency import idempotency_key
 from app.ledger.reads import stream_after
 from app.ledger.types import Cash
 from app.ledger.writers import stream_of_book
 from app.market.calendar import calendar_of
-from app.market.types import Instrument, Quote, Side
+from app.market.types import Instrument, Quote, Side, TimeInForce
 from app.market.windows import window_length
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.place import PlaceOrder, place
+from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.request import (
     Size,
     check_instrument,
@@ -30,7 +33,8 @@ from app.orders.request import (
     shares_to_hold,
     size_of,
 )
-from app.orders.types import Order
+from app.orders.terms import terms_of
+from app.orders.types import Group, Order, OrderStatus, OrderType, Replacement, Terms, group_terms
 from resolvers.context import Context
 from resolvers.requests import RequestError, account_for, parse_id, parse_key, permitted
 
@@ -50,6 +54,10 @@ class OrderRequest:
     currency: str
     quantity: Decimal | None
     everything: bool
+    type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +94,20 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
     writer = await context.services.writers.of(account.tenant_id)
     try:
         check_open(account)
-        instrument, quote, size = _checked(context, request)
+        instrument, quote, size, terms = _checked(context, request)
     except Refusal:
         # A repeated request gets its first answer, whatever has become of the market since.
         order_id = await writer.answered(idempotency)
         if order_id is None:
             raise
     else:
-        price = reference_price(request.side, quote)
-        command = PlaceOrder(account.id, account.book_id, instrument.id, request.side, size, price, principal.actor)
+        command = PlaceOrder(
+            account.id, account.book_id, instrument.id, request.side, size, quote, principal.actor, terms
+        )
         await context.renew()  # nothing is read while waiting for the commit, so no connection is held either
         order_id = await writer.submit(place, command, idempotency)
-        context.services.orders.notice(account.journal_id, instrument.id, request.side)
+        group = Group(account.journal_id, instrument.id, request.side, group_terms(terms))
+        context.services.orders.notice(group)
     return await _fresh(context, order_id)
 
 
@@ -105,7 +115,7 @@ async def preview_order(context: Context, request: OrderRequest) -> Preview:
     """What ``place_order`` would do now. Raises the same refusals, but for what is available."""
     account = await account_for(context, request.account_id, Action.VIEW_ACCOUNT)
     check_open(account)
-    instrument, quote, size = _checked(context, request)
+    instrument, quote, size, terms = _checked(context, request)
     positions = {each.asset: each for each in await context.loaders.positions.load(account.book_id)}
     available = positions[instrument.id].available if instrument.id in positions else 0
     price = reference_price(request.side, quote)
@@ -113,7 +123,10 @@ async def preview_order(context: Context, request: OrderRequest) -> Preview:
     now = market.clock.now()
     calendar = calendar_of(instrument.exchange)
     trades_at = now if calendar.is_open(now) else calendar.next_open(now)
-    hold = dollars_to_hold(size, price) if request.side is Side.BUY else shares_to_hold(size, price, available)
+    price = terms.limit_price or price
+    hold = (
+        dollars_to_hold(size, price, terms.type) if request.side is Side.BUY else shares_to_hold(size, price, available)
+    )
     quantity = ratio(size.amount, price) if size.amount is not None else size.quantity or hold
     return Preview(
         instrument=instrument,
@@ -130,8 +143,72 @@ async def preview_order(context: Context, request: OrderRequest) -> Preview:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """What to change of an order, as the API takes it; what is None stays."""
+
+    amount: Decimal | None
+    quantity: Decimal | None
+    limit_price: Decimal | None
+    time_in_force: TimeInForce | None
+    expires_at: datetime | None
+
+
+async def replace_order(context: Context, order_id: str, change: ChangeRequest, key: str) -> Order:
+    """Put another order in this one's place. Raises a ``Refusal``; then nothing has changed."""
+    order, account = await _own_order(context, order_id, "replace")
+    principal = context.principal
+    asked = {"order": str(order.id), **{name: str(value) for name, value in asdict(change).items()}}
+    idempotency = idempotency_key(principal.actor, parse_key(key), "replaceOrder", asked)
+    writer = await context.services.writers.of(account.tenant_id)
+    try:
+        check_open(account)
+        wanted = _replacement(context, order, change)
+    except Refusal:
+        if await writer.answered(idempotency) is None:
+            raise
+    else:
+        await context.renew()
+        await writer.submit(replace_orders, ReplaceOrder(order.id, wanted), idempotency)
+    return await _let_engine_know(context, order.id)
+
+
+def _replacement(context: Context, order: Order, change: ChangeRequest) -> Replacement:
+    """The whole of what is wanted: the order as it is, with the changes. Raises a ``Refusal``."""
+    market, terms = context.services.market, order.terms
+    instrument, quote = check_instrument(
+        market.instruments[order.instrument_id].symbol,
+        market.instruments[order.instrument_id],
+        market.quote(order.instrument_id),
+    )
+    size = Size(order.amount, order.quantity)
+    if change.amount is not None or change.quantity is not None:
+        size = size_of(order.side, change.amount, change.quantity, everything=False)
+    limit = change.limit_price
+    if limit is None and terms.limit_price is not None:
+        limit = to_decimal(terms.limit_price)
+    time_in_force = change.time_in_force or terms.time_in_force
+    expires_at = change.expires_at
+    if expires_at is None and time_in_force is TimeInForce.GTD and change.time_in_force is None:
+        expires_at = terms.expires_at
+    found = terms_of(terms.type, limit, time_in_force, expires_at, instrument, market.clock.now())
+    check_worth(order.side, size, found.limit_price or reference_price(order.side, quote))
+    return Replacement(new_id(), size.amount, size.quantity, found, context.principal.actor)
+
+
 async def cancel_order(context: Context, order_id: str, key: str) -> Order:
     """Cancel what is not filled. Raises a ``Refusal``."""
+    order, account = await _own_order(context, order_id, "cancel")
+    principal = context.principal
+    idempotency = idempotency_key(principal.actor, parse_key(key), "cancelOrder", {"order": str(order.id)})
+    writer = await context.services.writers.of(account.tenant_id)
+    await context.renew()
+    await writer.submit(cancel, CancelOrder(order.id, principal.actor), idempotency)
+    return await _let_engine_know(context, order.id)
+
+
+async def _own_order(context: Context, order_id: str, verb: str) -> tuple[Order, Account]:
+    """An order that the caller may trade with. Raises a ``Refusal``."""
     id_ = parse_id(order_id, "Order", "orderId")
     order = await find(context, id_)
     if order is None:
@@ -139,13 +216,21 @@ async def cancel_order(context: Context, order_id: str, key: str) -> Order:
     account = await context.loaders.account.load(order.account_id)
     assert account is not None
     if not permitted(context, Action.TRADE, account):
-        raise Refusal(RequestError.FORBIDDEN, "You may see this order but not cancel it; ask its owner.", "orderId")
-    principal = context.principal
-    idempotency = idempotency_key(principal.actor, parse_key(key), "cancelOrder", {"order": str(id_)})
-    writer = await context.services.writers.of(account.tenant_id)
-    await context.renew()
-    await writer.submit(cancel, CancelOrder(id_, principal.actor), idempotency)
-    return await _fresh(context, id_)
+        raise Refusal(RequestError.FORBIDDEN, f"You may see this order but not {verb} it; ask its owner.", "orderId")
+    return order, account
+
+
+async def _let_engine_know(context: Context, order_id: UUID) -> Order:
+    """The order as it stands now; the engine hears of what it has to do about it."""
+    order = await _fresh(context, order_id)
+    engine = context.services.orders
+    if order.ends_as is not None and order.market_order_id is not None and not order.status.is_final:
+        engine.notice_leaving(order.market_order_id, order.journal_id, order.instrument_id)
+    if order.replaced_by is not None:
+        successor = await context.loaders.order.load(order.replaced_by)
+        if successor is not None and successor.status is OrderStatus.ACCEPTED:
+            engine.notice(successor.group)
+    return order
 
 
 async def order_events(context: Context, account_id: str, after: int) -> AsyncGenerator[Event, None]:
@@ -171,13 +256,16 @@ async def order_events(context: Context, account_id: str, after: int) -> AsyncGe
                 await bell.wait(LOOK_AGAIN)
 
 
-def _checked(context: Context, request: OrderRequest) -> tuple[Instrument, Quote, Size]:
+def _checked(context: Context, request: OrderRequest) -> tuple[Instrument, Quote, Size, Terms]:
     market = context.services.market
     found = market.by_symbol(request.symbol)
     instrument, quote = check_instrument(request.symbol, found, market.quote(found.id) if found else None)
     size = size_of(request.side, request.amount, request.quantity, request.everything)
-    check_worth(request.side, size, reference_price(request.side, quote))
-    return instrument, quote, size
+    terms = terms_of(
+        request.type, request.limit_price, request.time_in_force, request.expires_at, instrument, market.clock.now()
+    )
+    check_worth(request.side, size, terms.limit_price or reference_price(request.side, quote))
+    return instrument, quote, size, terms
 
 
 def _as_asked(request: OrderRequest) -> dict[str, object]:
@@ -188,6 +276,10 @@ def _as_asked(request: OrderRequest) -> dict[str, object]:
         "amount": None if request.amount is None else f"{request.amount.normalize():f}",
         "quantity": None if request.quantity is None else f"{request.quantity.normalize():f}",
         "all": request.everything,
+        "type": request.type,
+        "limit": None if request.limit_price is None else f"{request.limit_price.normalize():f}",
+        "timeInForce": request.time_in_force,
+        "expiresAt": None if request.expires_at is None else request.expires_at.isoformat(),
     }
 
 

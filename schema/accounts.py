@@ -14,9 +14,10 @@ from resolvers.ids import encode_id
 from resolvers.paging import asked_page, number_key
 from schema.errors import answer, codes
 from schema.journal import JournalEntry
+from schema.keys import Key
 from schema.market import Instrument
 from schema.money import Money, dollars
-from schema.orders import Key, Order
+from schema.orders import Order
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
 from schema.scalars import Decimal
 

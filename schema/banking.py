@@ -8,8 +8,8 @@ from resolvers import banking as resolve
 from schema.accounts import Account
 from schema.errors import answer, codes
 from schema.journal import JournalEntry
+from schema.keys import Key
 from schema.money import MoneyInput
-from schema.orders import Key
 from schema.relay import Info
 
 CashErrorCode = codes(

@@ -9,14 +9,19 @@ import strawberry
 from app.kernel import events
 from app.ledger import reads as ledger
 from app.orders import types as orders
+from resolvers import cases as resolve_cases
 from resolvers import desk as resolve
 from resolvers import market as resolve_market
+from resolvers import risk as resolve_risk
 from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
+from schema.cases import Case, Status
 from schema.market import Instrument
 from schema.money import Money, dollars
-from schema.orders import Capacity, EventType, Execution, Side, dollars_in, figure
+from schema.order_events import EventType, dollars_in, figure
+from schema.orders import Capacity, Execution, Side
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
+from schema.risk import RiskRule
 from schema.scalars import Decimal
 
 MarketOrderStatus: TypeAlias = orders.MarketOrderStatus
@@ -125,6 +130,25 @@ async def _market_orders(
     return connection(page, lambda made: made.id)
 
 
+async def _risk_rules(
+    info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Any:
+    page = await resolve_risk.rules_page(info.context, asked_page(first, after, last, before, UUID))
+    return connection(page, lambda rule: rule.id)
+
+
+async def _cases(
+    info: Info,
+    status: Status = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Any:
+    page = await resolve_cases.cases_page(info.context, status, asked_page(first, after, last, before, UUID))
+    return connection(page, lambda case: case.id)
+
+
 @strawberry.type(description="The whole tenant at a glance.")
 class Desk:
     custody: list[Custody] = strawberry.field(resolver=_custody, description="Where every share is, by instrument.")
@@ -133,6 +157,12 @@ class Desk:
     )
     market_orders: Connection[MarketOrder] = strawberry.field(
         resolver=_market_orders, description="Market orders, newest first."
+    )
+    risk_rules: Connection[RiskRule] = strawberry.field(
+        resolver=_risk_rules, description="Rules that orders must keep, and those that ended, newest first."
+    )
+    cases: Connection[Case] = strawberry.field(
+        resolver=_cases, description="What a person must decide, and what was decided, newest first."
     )
 
 

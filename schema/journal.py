@@ -9,7 +9,8 @@ from app.kernel import events
 from app.ledger import chart
 from resolvers import journal as resolve
 from resolvers.ids import encode_id
-from schema.orders import EventType, Order
+from schema.order_events import EventType
+from schema.orders import Order
 from schema.relay import Info, Node
 from schema.scalars import Decimal
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, banking, orders
+from schema import accounts, banking, cases, risk, trading
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
@@ -16,15 +16,46 @@ class Mutation:
     withdraw: banking.CashPayload = strawberry.mutation(
         resolver=banking.withdraw, description="Take settled money out, over the sandbox rail."
     )
-    preview_order: orders.PreviewOrderPayload = strawberry.mutation(
-        resolver=orders.preview_order, description="What an order would do. Changes nothing."
+    preview_order: trading.PreviewOrderPayload = strawberry.mutation(
+        resolver=trading.preview_order, description="What an order would do. Changes nothing."
     )
-    place_order: orders.PlaceOrderPayload = strawberry.mutation(
-        resolver=orders.place_order,
-        description="Place a market order. It gathers with others for a moment, is dealt with them as one, "
-        "and comes back as an exact fill at the average price.",
+    place_order: trading.PlaceOrderPayload = strawberry.mutation(
+        resolver=trading.place_order,
+        description="Place an order. It gathers with others for a moment, is dealt with them as one, "
+        "and comes back as exact fills at the average price.",
     )
-    cancel_order: orders.CancelOrderPayload = strawberry.mutation(
-        resolver=orders.cancel_order,
+    replace_order: trading.ReplaceOrderPayload = strawberry.mutation(
+        resolver=trading.replace_order,
+        description="Change an order's size, limit or time: another order takes its place, at once while it is "
+        "gathering; later, as soon as the market lets go of what is not filled.",
+    )
+    cancel_order: trading.CancelOrderPayload = strawberry.mutation(
+        resolver=trading.cancel_order,
         description="Cancel an order: at once while it is gathering; later, whatever the market leaves unfilled of it.",
+    )
+    set_risk_rule: risk.SetRiskRulePayload = strawberry.mutation(
+        resolver=risk.set_risk_rule,
+        description="Set a rule that orders must keep, for operators. It holds from the very next order on.",
+    )
+    end_risk_rule: risk.EndRiskRulePayload = strawberry.mutation(
+        resolver=risk.end_risk_rule, description="End a rule at once, for operators."
+    )
+    engage_kill_switch: risk.SetRiskRulePayload = strawberry.mutation(
+        resolver=risk.engage_kill_switch,
+        description="Stop every order of an account, of an instrument, or of everybody, for operators.",
+    )
+    release_kill_switch: risk.ReleaseKillSwitchPayload = strawberry.mutation(
+        resolver=risk.release_kill_switch, description="Let orders through again, for operators."
+    )
+    assign_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.assign_case, description="Give a case to an operator, for operators."
+    )
+    note_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.note_case, description="Add a note to a case, for operators."
+    )
+    resolve_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.resolve_case, description="Close a case that was decided, for operators."
+    )
+    dismiss_case: cases.CasePayload = strawberry.mutation(
+        resolver=cases.dismiss_case, description="Close a case in which nothing is to be decided, for operators."
     )

@@ -4,12 +4,14 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import Account
+from schema.cases import Case
 from schema.desk import MarketOrder
 from schema.journal import JournalEntry
 from schema.market import Instrument
 from schema.mutation import Mutation
 from schema.orders import Order
 from schema.query import Query
+from schema.risk import RiskRule
 from schema.scalars import DECIMAL, Decimal
 from schema.subscription import Subscription
 
@@ -17,6 +19,6 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[Account, Instrument, JournalEntry, MarketOrder, Order],
+    types=[Account, Case, Instrument, JournalEntry, MarketOrder, Order, RiskRule],
     config=StrawberryConfig(scalar_map={Decimal: DECIMAL}),
 )

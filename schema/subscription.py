@@ -14,7 +14,7 @@ from resolvers.paging import cursor_number
 from schema.accounts import AccountValue
 from schema.desk import DeskEvent
 from schema.market import Quote
-from schema.orders import OrderEvent
+from schema.order_events import OrderEvent
 from schema.relay import Info
 
 AccountId = Annotated[strawberry.ID, strawberry.argument(description="Which account.")]

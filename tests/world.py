@@ -28,13 +28,22 @@ from app.ledger.types import Cash
 from app.ledger.writers import Writers
 from app.market.catalogue import INSTRUMENTS
 from app.market.market import Market
-from app.market.types import Instrument, Quote, Side
+from app.market.types import Instrument, InstrumentKind, Quote, Side, TimeInForce
+from app.orders.cancel import CancelOrder, cancel
 from app.orders.engine import OrderEngine
+from app.orders.hear import Told
+from app.orders.lead import give_up
 from app.orders.place import PlaceOrder, place
 from app.orders.reads import orders_by_id
-from app.orders.request import reference_price, size_of
-from app.orders.types import Order
+from app.orders.reports import Outcome, apply_reports
+from app.orders.request import size_of
+from app.orders.terms import terms_of
+from app.orders.types import Group, Order, OrderType, group_terms
+from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
+from app.venues.port import Report
+from app.venues.profile import load_profiles
+from app.venues.venues import Venues
 
 #: A Wednesday in session, with Thanksgiving between it and its settlement day.
 WEDNESDAY = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -85,6 +94,10 @@ class World:
             await self.commits.submit(deposit, CashMovement(account.book_id, dollars * UNIT, "test"))
         return account
 
+    async def account(self, id_: UUID) -> Account:
+        async with self.read() as connection:
+            return (await accounts_by_id(connection, [id_]))[id_]
+
     async def place(
         self,
         account: Account,
@@ -94,16 +107,39 @@ class World:
         amount: str | None = None,
         quantity: str | None = None,
         everything: bool = False,
+        limit: str | None = None,
+        time_in_force: TimeInForce = TimeInForce.DAY,
+        expires_at: datetime | None = None,
     ) -> UUID:
         instrument = self.instrument(symbol)
         quote = self.market.quote(instrument.id)
         assert quote is not None
         size = size_of(side, _decimal(amount), _decimal(quantity), everything)
-        price = reference_price(side, quote)
-        command = PlaceOrder(account.id, account.book_id, instrument.id, side, size, price, "test")
+        type_ = OrderType.MARKET if limit is None else OrderType.LIMIT
+        terms = terms_of(type_, _decimal(limit), time_in_force, expires_at, instrument, self.clock.now())
+        command = PlaceOrder(account.id, account.book_id, instrument.id, side, size, quote, "test", terms)
         id_ = await self.commits.submit(place, command)
-        self.engine.notice(self.commits.journal.id, instrument.id, side)
+        self.engine.notice(Group(self.commits.journal.id, instrument.id, side, group_terms(terms)))
         return id_
+
+    async def cancel(self, id_: UUID) -> None:
+        """Cancel an order, and let the engine know."""
+        await self.commits.submit(cancel, CancelOrder(id_, "test"))
+        await self.leaves(id_)
+
+    async def leaves(self, id_: UUID) -> None:
+        """Let the engine know of an order that wants to leave its market order."""
+        order = await self.order(id_)
+        if order.market_order_id is not None:
+            self.engine.notice_leaving(order.market_order_id, order.journal_id, order.instrument_id)
+
+    async def told(self, report: Report) -> Outcome:
+        """Have a report taken in as if a venue had sent it."""
+        instrument = await self.pool.fetchval(
+            "SELECT instrument_id FROM market_order WHERE id = $1", report.client_order_id
+        )
+        dates = self.market.trade_dates(self.market.instruments[instrument], report.at)
+        return await self.commits.submit(apply_reports, Told(report, *dates))
 
     async def pass_time(self, milliseconds: int = 1000, step: int = 50) -> None:
         """Let time go by in steps, doing what falls due."""
@@ -154,11 +190,17 @@ _TABLES = (
     "customer_order",
     "market_order",
     "allocation",
+    "allocation_run",
+    "venue_order",
     "execution",
     "lot",
     "lot_sale",
     "trade_settlement",
     "cash_settlement",
+    "risk_rule",
+    "cash_violation",
+    "ops_case",
+    "case_entry",
 )
 
 
@@ -177,10 +219,14 @@ async def running(url: str, behaviour: PaperBehaviour = CALM, at: datetime = WED
             async with pool.acquire() as connection:
                 await _instruments(connection)
                 journal = await open_tenant(connection, f"tenant {new_id()}", at)
+                profiles = await load_profiles(connection)
             venue = PaperVenue(pool, market, clock=clock, behaviour=behaviour)
-            engine = OrderEngine(pool, writers, market, venue, clock=clock)
+            routes = {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name}
+            venues = Venues({venue.name: venue, HOUSE: HouseVenue(market)}, routes, profiles)
+            engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
             commits = await writers.of(journal.tenant_id)
             yield World(pool, api, clock, quotes, market, hub, writers, commits, engine, venue)
+            await give_up(pool, engine.id)
             writers.stop()
     finally:
         await api.dispose()

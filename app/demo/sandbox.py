@@ -8,7 +8,7 @@ from app.identity.tokens import LocalKey
 from app.infra.database import EngineConnection
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
-from app.kernel.principal import Role, Scope
+from app.kernel.principal import INVESTORS, Role, Scope
 from app.ledger.books import open_tenant, tenant_named
 from app.ledger.commit import Batch, GroupCommit
 from app.ledger.idempotency import idempotency_key
@@ -53,7 +53,7 @@ async def _fund(batch: Batch, amounts: Sequence[int]) -> list[UUID]:
 
 def investor_token(tokens: LocalKey, tenant_id: UUID, user: UUID) -> str:
     """A token with which an investor of the sandbox does everything an investor may."""
-    return tokens.issue(tenant_id, user, [Role.INVESTOR], list(Scope), TOKEN_LIFETIME)
+    return tokens.issue(tenant_id, user, [Role.INVESTOR], INVESTORS, TOKEN_LIFETIME)
 
 
 def operator_token(tokens: LocalKey, tenant_id: UUID) -> str:

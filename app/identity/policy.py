@@ -14,6 +14,7 @@ class Action(StrEnum):
     TRADE = "TRADE"
     MOVE_CASH = "MOVE_CASH"
     VIEW_DESK = "VIEW_DESK"
+    OPERATE_DESK = "OPERATE_DESK"
 
 
 class Denied(Exception):
@@ -31,12 +32,13 @@ _SCOPES = {
     Action.TRADE: Scope.TRADE,
     Action.MOVE_CASH: Scope.MOVE_CASH,
     Action.VIEW_DESK: Scope.READ,
+    Action.OPERATE_DESK: Scope.OPERATE,
 }
 
 #: Who may, of those in the tenant: the owner of the thing, or an operator.
 _OWNERS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.TRADE, Action.MOVE_CASH})
 _INVESTORS_MAY = frozenset({Action.OPEN_ACCOUNT})
-_OPERATORS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.VIEW_DESK})
+_OPERATORS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.VIEW_DESK, Action.OPERATE_DESK})
 
 
 def may(principal: Principal, action: Action, *, tenant_id: UUID | None = None, owner_id: UUID | None = None) -> bool:

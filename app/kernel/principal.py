@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 
@@ -19,6 +20,11 @@ class Scope(StrEnum):
     READ = "read"
     TRADE = "trade"
     MOVE_CASH = "cash"
+    OPERATE = "operate"
+
+
+#: Every scope that an investor has a use for.
+INVESTORS: Final = (Scope.READ, Scope.TRADE, Scope.MOVE_CASH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,14 @@ class Kind(IntEnum):
     DIVIDEND_RECEIVABLE = 20
     CORPORATE_ACTION = 21
     MARKET_ORDER = 22
+    SHORT = 23
 
     @property
     def book_kind(self) -> BookKind:
         """Whose book an account of this kind stands in."""
         if self <= Kind.RECEIVABLE:
             return BookKind.CUSTOMER
-        if self <= Kind.ROUNDING:
+        if self <= Kind.ROUNDING or self is Kind.SHORT:
             return BookKind.HOUSE
         return BookKind.MARKET_ORDER if self is Kind.MARKET_ORDER else BookKind.OUTSIDE
 

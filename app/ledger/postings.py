@@ -30,6 +30,10 @@ class Funding:
         unsettled = max(0, self.unsettled - max(0, used - self.settled))
         return Funding(settled, unsettled, self.total - used - settled - unsettled)
 
+    def minus(self, other: "Funding") -> "Funding":
+        """What is in this and not in the other."""
+        return Funding(self.settled - other.settled, self.unsettled - other.unsettled, self.instant - other.instant)
+
 
 def fund_house(journal: Journal, amount: int) -> list[Leg]:
     """The firm puts its own money to work."""
@@ -52,9 +56,11 @@ def withdrawal(journal: Journal, book: int, amount: int) -> list[Leg]:
     return [Leg(address(book, USD, Kind.SETTLED), ach, amount), Leg(ach, fbo, amount)]
 
 
-def hold_cash(book: int, amount: int) -> list[Leg]:
+def hold_cash(book: int, amount: int, *, settled_only: bool = False) -> list[Leg]:
     """A buy is accepted: settled, then unsettled, then instant money is held. What the legs take is its Funding."""
     held = address(book, USD, Kind.HELD)
+    if settled_only:
+        return [Leg(address(book, USD, Kind.SETTLED), held, amount)]
     return [
         Leg(address(book, USD, Kind.SETTLED), held, amount, up_to=True),
         Leg(address(book, USD, Kind.UNSETTLED), held, 0, up_to=True),
@@ -86,18 +92,27 @@ def customer_buys(book: int, market_order: int, asset: int, quantity: int, cash:
     """A customer's part of a fill: shares in, money out of the hold.
 
     The execution is a fact: what the hold can't cover comes from other cash, and what that can't cover is owed.
+    Negative figures are taken back: shares that are gone are owed, money goes back to the hold (``from_hold``) or is
+    settled cash.
     """
     x_shares, x_cash = (
         address(market_order, asset, Kind.MARKET_ORDER),
         address(market_order, USD, Kind.MARKET_ORDER),
     )
-    legs = [
-        Leg(x_shares, address(book, asset, Kind.POSITION), quantity),
-        Leg(address(book, USD, Kind.HELD), x_cash, from_hold),
-    ]
-    if cash > from_hold:
+    held, settled = address(book, USD, Kind.HELD), address(book, USD, Kind.SETTLED)
+    if quantity >= 0:
+        legs = [Leg(x_shares, address(book, asset, Kind.POSITION), quantity)]
+    else:
+        legs = [
+            Leg(address(book, asset, Kind.POSITION), x_shares, -quantity, up_to=True),
+            Leg(address(book, asset, Kind.RECEIVABLE), x_shares, 0),
+        ]
+    legs.append(_signed(held, x_cash, from_hold))
+    if cash < from_hold:
+        legs.append(Leg(x_cash, settled, from_hold - cash))
+    elif cash > from_hold:
         legs += [
-            Leg(address(book, USD, Kind.SETTLED), x_cash, cash - from_hold, up_to=True),
+            Leg(settled, x_cash, cash - from_hold, up_to=True),
             Leg(address(book, USD, Kind.UNSETTLED), x_cash, 0, up_to=True),
             Leg(address(book, USD, Kind.INSTANT), x_cash, 0, up_to=True),
             Leg(address(book, USD, Kind.RECEIVABLE), x_cash, 0),
@@ -105,15 +120,25 @@ def customer_buys(book: int, market_order: int, asset: int, quantity: int, cash:
     return legs
 
 
-def customer_sells(book: int, market_order: int, asset: int, quantity: int, cash: int) -> list[Leg]:
-    """A customer's part of a fill: held shares out, unsettled money in."""
+def customer_sells(
+    book: int, market_order: int, asset: int, quantity: int, cash: int, *, held: bool = True
+) -> list[Leg]:
+    """A customer's part of a fill: held shares out, unsettled money in.
+
+    Negative figures are taken back: shares go back behind the order (``held``) or are free; money that was spent
+    already comes from other cash or is owed.
+    """
+    x_shares, x_cash = address(market_order, asset, Kind.MARKET_ORDER), address(market_order, USD, Kind.MARKET_ORDER)
+    shares = address(book, asset, Kind.POSITION_HELD if held else Kind.POSITION)
+    legs = [_signed(shares, x_shares, quantity)]
+    if cash >= 0:
+        return [*legs, Leg(x_cash, address(book, USD, Kind.UNSETTLED), cash)]
     return [
-        Leg(
-            address(book, asset, Kind.POSITION_HELD),
-            address(market_order, asset, Kind.MARKET_ORDER),
-            quantity,
-        ),
-        Leg(address(market_order, USD, Kind.MARKET_ORDER), address(book, USD, Kind.UNSETTLED), cash),
+        *legs,
+        Leg(address(book, USD, Kind.UNSETTLED), x_cash, -cash, up_to=True),
+        Leg(address(book, USD, Kind.SETTLED), x_cash, 0, up_to=True),
+        Leg(address(book, USD, Kind.INSTANT), x_cash, 0, up_to=True),
+        Leg(address(book, USD, Kind.RECEIVABLE), x_cash, 0),
     ]
 
 
@@ -155,16 +180,28 @@ def close_market_order(
 ) -> list[Leg]:
     """A market order ends: what is left in its account is the house's, and the account is empty in every asset.
 
-    ``shares`` go to the inventory. ``house_cash`` and the sub-cent ``residue`` are what the house pays in
-    (negative: is paid).
+    ``shares`` go to the inventory (negative: come from it; what it has not is owed by the house). ``house_cash`` and
+    the sub-cent ``residue`` are what the house pays in (negative: is paid).
     """
     x_cash = address(market_order, USD, Kind.MARKET_ORDER)
     inventory = address(journal.house, asset, Kind.INVENTORY)
+    x_shares = address(market_order, asset, Kind.MARKET_ORDER)
+    if shares >= 0:
+        moved = [Leg(x_shares, inventory, shares)]
+    else:
+        short = address(journal.house, asset, Kind.SHORT)
+        moved = [Leg(inventory, x_shares, -shares, up_to=True), Leg(short, x_shares, 0)]
     return [
-        Leg(address(market_order, asset, Kind.MARKET_ORDER), inventory, shares),
+        *moved,
         _signed(address(journal.house, USD, Kind.CASH), x_cash, house_cash),
         _signed(address(journal.house, USD, Kind.ROUNDING), x_cash, residue),
     ]
+
+
+def repay_shares(book: int, asset: int, quantity: int, *, house: bool) -> list[Leg]:
+    """Shares that are owed, because a deal was taken back after they were gone, are made good."""
+    had, owed = (Kind.INVENTORY, Kind.SHORT) if house else (Kind.POSITION, Kind.RECEIVABLE)
+    return [Leg(address(book, asset, had), address(book, asset, owed), quantity)]
 
 
 def settle_buy(journal: Journal, asset: int, quantity: int, customers: int, house: int) -> list[Leg]:

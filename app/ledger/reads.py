@@ -156,8 +156,8 @@ async def custody_proof(connection: AsyncConnection, journal_id: int) -> list[Cu
     return [
         CustodyProof(
             asset,
-            customers=kinds.get(Kind.POSITION, 0) + kinds.get(Kind.POSITION_HELD, 0),
-            house=kinds.get(Kind.INVENTORY, 0),
+            customers=sum(kinds.get(kind, 0) for kind in (Kind.POSITION, Kind.POSITION_HELD, Kind.RECEIVABLE)),
+            house=kinds.get(Kind.INVENTORY, 0) + kinds.get(Kind.SHORT, 0),
             in_flight=kinds.get(Kind.MARKET_ORDER, 0),
             custodian=-kinds.get(Kind.CUSTODIAN, 0),
             street=-kinds.get(Kind.STREET, 0),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from app.kernel.clock import Clock
@@ -39,8 +39,8 @@ class Market:
         """The day by which settlement counts: the market clock's day in New York, where the books close."""
         return self.clock.now().astimezone(NEW_YORK).date()
 
-    def trade_dates(self, instrument: Instrument) -> tuple[date, date]:
-        """The clearing business date of a trade now, and the day on which it settles."""
+    def trade_dates(self, instrument: Instrument, at: datetime | None = None) -> tuple[date, date]:
+        """The clearing business date of a trade now (or at that market time), and the day on which it settles."""
         calendar = calendar_of(instrument.exchange)
-        trade_date = calendar.session_of(self.clock.now())
+        trade_date = calendar.session_of(self.clock.now() if at is None else at)
         return trade_date, settlement_date(trade_date, instrument.kind, calendar)

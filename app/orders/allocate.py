@@ -21,6 +21,7 @@ class Claim:
 
     ``quantity`` is its stated share. For an order by amount, ``amount`` is the sum it named; its final quantity comes
     from the actual average price. ``limit`` is the most shares it can take part with (those held behind a sell).
+    One that is ``leaving`` (its cancel is with the venue) gets only what those who stay can't take.
     """
 
     order_id: UUID
@@ -29,6 +30,7 @@ class Claim:
     limit: int | None
     filled_quantity: int
     filled_amount: int
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def allocate(
     """
     if fill.quantity == 0:
         return [Allotment(claim.filled_quantity, claim.filled_amount) for claim in claims]
-    turn = [_turn(market_order_id, claim.order_id) for claim in claims]
+    turn = [turn_of(market_order_id, claim.order_id) for claim in claims]
     if stage is Stage.COMPLETE:
         shares = _complete(claims, fill, side, turn, obtainable, least)
     else:
@@ -91,16 +93,30 @@ def _partial(
     claims: Sequence[Claim], fill: Fill, side: Side, turn: list[int], obtainable: int, stage: Stage
 ) -> list[int]:
     """Pro rata to the statement. Once it is over, a buyer by amount keeps no more than the sum pays for."""
-    stated = [claim.quantity for claim in claims]
-    had = [claim.filled_quantity for claim in claims]
-    total = max(sum(had), min(obtainable, sum(stated)))
-    shares = share_out(total, stated, had, turn, more_to_come=stage is Stage.OPEN)
+    total = max(sum(claim.filled_quantity for claim in claims), min(obtainable, sum(each.quantity for each in claims)))
+    shares = _stayers_first(claims, total, turn, more_to_come=stage is Stage.OPEN)
     if stage is Stage.OPEN or side is Side.SELL:
         return shares  # what was dealt has to be delivered
     return [
         share if claim.amount is None else max(claim.filled_quantity, min(share, quantity_for(claim.amount, fill)))
         for claim, share in zip(claims, shares, strict=True)
     ]
+
+
+def _stayers_first(claims: Sequence[Claim], total: int, turn: list[int], *, more_to_come: bool) -> list[int]:
+    """Pro rata among those who stay, up to what they stated; pro rata among those who leave what is then left."""
+    shares = [claim.filled_quantity for claim in claims]
+    for leaving in (False, True):
+        members = [index for index, claim in enumerate(claims) if claim.leaving is leaving]
+        others = sum(shares) - sum(shares[index] for index in members)
+        stated = [claims[index].quantity for index in members]
+        had = [shares[index] for index in members]
+        part = max(sum(had), min(total - others, sum(stated)))
+        if members:
+            got = share_out(part, stated, had, [turn[index] for index in members], more_to_come=more_to_come)
+            for index, share in zip(members, got, strict=True):
+                shares[index] = share
+    return shares
 
 
 def _complete(
@@ -153,7 +169,8 @@ def _cash(
     ]
 
 
-def _turn(market_order_id: UUID, order_id: UUID) -> int:
+def turn_of(market_order_id: UUID, order_id: UUID) -> int:
+    """An order's place among equals, drawn anew for every market order."""
     digest = blake2b(market_order_id.bytes + order_id.bytes, digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

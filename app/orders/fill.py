@@ -1,4 +1,4 @@
-"""From a market order's fill to each customer's part of it. Pure: the values that execute.py then posts and records."""
+"""From a plan to events and postings: what changes for each order, and for the house. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,45 +6,28 @@ from datetime import datetime
 
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text, whole_cents
-from app.ledger.postings import close_market_order, customer_buys, customer_sells, house_supplies
+from app.ledger.postings import close_market_order, customer_buys, customer_sells
 from app.ledger.types import Entry, Journal, Leg
 from app.market.types import Side
-from app.orders.allocate import Claim, Fill, Stage, allocate
+from app.orders.allocate import Allotment
+from app.orders.plan import Progress
 from app.orders.progress import ENGINE, event_of, release
 from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a market order stands: its fill in all, and whether (and how) it is over."""
-
-    market_order: MarketOrder
-    fill: Fill
-    ending: MarketOrderStatus | None
-    reason: str | None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.ending is MarketOrderStatus.FILLED
-
-    @property
-    def stage(self) -> Stage:
-        if self.ending is None:
-            return Stage.OPEN
-        return Stage.COMPLETE if self.is_complete else Stage.CUT_SHORT
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """An order and its line of the allocation statement."""
-
-    order: Order
-    stated: int
+_ENDED = {
+    OrderStatus.CANCELED: EventType.ORDER_CANCELED,
+    OrderStatus.EXPIRED: EventType.ORDER_EXPIRED,
+    OrderStatus.REJECTED: EventType.ORDER_REJECTED,
+    OrderStatus.REPLACED: EventType.ORDER_REPLACED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFill:
-    """What changes for one order: the last quantity and amount (dollars), its status and hold afterwards."""
+    """What changes for one order: its status and hold afterwards, the last quantity, and the last amount in dollars.
+
+    The last figures are negative when something is taken back.
+    """
 
     order: Order
     last_quantity: int
@@ -52,160 +35,128 @@ class OrderFill:
     status: OrderStatus
     held: int
     reason: str | None
+    taken_back: bool = False
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.last_quantity or self.last_amount)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the order comes to its end with this."""
+        return self.order.ended_at is None and self.status.is_final
 
 
-def fills_of(progress: Progress, participants: Sequence[Participant]) -> list[OrderFill]:
-    """Each order's part of what is new; orders for which nothing changes are left out."""
-    made = progress.market_order
-    claims = [
-        Claim(
-            each.order.id,
-            each.stated,
-            each.order.amount,
-            each.order.held + each.order.filled_quantity if made.side is Side.SELL else None,
-            each.order.filled_quantity,
-            each.order.filled_amount,
-        )
-        for each in participants
-    ]
-    obtainable, least = _bounds(progress, claims)
-    allotments = allocate(
-        claims,
-        progress.fill,
-        side=made.side,
-        market_order_id=made.id,
-        obtainable=obtainable,
-        least=least,
-        stage=progress.stage,
-    )
-    fills = [
-        _order_fill(
-            progress,
-            each.order,
-            got.quantity - each.order.filled_quantity,
-            got.amount - each.order.filled_amount,
-        )
-        for each, got in zip(participants, allotments, strict=True)
-    ]
-    return [fill for fill in fills if fill.last_quantity or fill.last_amount or fill.status.is_final]
+def fills_of(progress: Progress, orders: Sequence[Order], planned: Sequence[Allotment]) -> list[OrderFill]:
+    """What changes for each order; those for which nothing does are left out."""
+    fills = [_order_fill(progress, order, each) for order, each in zip(orders, planned, strict=True)]
+    return [fill for fill in fills if fill.moves or fill.ends]
 
 
-def _bounds(progress: Progress, claims: Sequence[Claim]) -> tuple[int, int]:
-    """The most shares that customers can have (or sell), and the least that they must sell, in all."""
-    made, filled = progress.market_order, progress.fill.quantity
-    if not progress.is_complete:
-        return filled, max(0, filled - made.supplied)
-    if made.side is Side.BUY:
-        return made.quantity + made.supplied, 0
-    return sum(claim.limit or 0 for claim in claims), max(0, made.quantity - made.supplied)
+def _order_fill(progress: Progress, order: Order, planned: Allotment) -> OrderFill:
+    quantity, amount = planned.quantity - order.filled_quantity, planned.amount - order.filled_amount
+    if order.ended_at is not None:
+        undone = order.status is OrderStatus.FILLED and quantity < 0
+        status = OrderStatus.CANCELED if undone else order.status
+        reason = "a deal was taken back" if undone else order.reason
+        return OrderFill(order, quantity, amount, status, 0, reason, progress.taken_back)
+    held = order.held - _from_hold(order, quantity, amount)
+    status, reason = _status(progress, order, planned.quantity)
+    return OrderFill(order, quantity, amount, status, held, reason, progress.taken_back)
 
 
-def _order_fill(progress: Progress, order: Order, quantity: int, amount: int) -> OrderFill:
-    used = quantity if order.side is Side.SELL else min(amount, order.held)
-    filled = order.filled_quantity + quantity
+def _from_hold(order: Order, quantity: int, amount: int) -> int:
+    """What the hold gives; negative: what it gets back."""
+    if order.side is Side.SELL:
+        return quantity
+    return max(min(amount, order.held), order.held - order.funding.total)
+
+
+def _status(progress: Progress, order: Order, filled: int) -> tuple[OrderStatus, str | None]:
+    if progress.ending is MarketOrderStatus.FILLED and filled and order.quantity in (None, filled):
+        return OrderStatus.FILLED, None
+    if order.ends_as is not None and (progress.frees(order) or progress.ending is not None):
+        return order.ends_as, order.reason
     if progress.ending is None:
-        pending = order.status is OrderStatus.PENDING_CANCEL
-        status = OrderStatus.PENDING_CANCEL if pending else OrderStatus.PARTIALLY_FILLED if filled else order.status
-        return OrderFill(order, quantity, amount, status, order.held - used, None)
-    if progress.is_complete and filled and order.quantity in (None, filled):
-        return OrderFill(order, quantity, amount, OrderStatus.FILLED, order.held - used, None)
+        if order.ends_as is not None:
+            return order.status, order.reason
+        return OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.NEW, None
+    if progress.ending is MarketOrderStatus.EXPIRED:
+        return OrderStatus.EXPIRED, progress.reason
     rejected = progress.ending is MarketOrderStatus.REJECTED and not filled
-    status = OrderStatus.REJECTED if rejected else OrderStatus.CANCELED
-    return OrderFill(order, quantity, amount, status, order.held - used, progress.reason)
+    return OrderStatus.REJECTED if rejected else OrderStatus.CANCELED, progress.reason
 
 
-def entries_of(fill: OrderFill, made: MarketOrder, at: datetime) -> list[Entry]:
-    """The order's events: its part of the fill, and its end with the rest of the hold freed."""
+def entries_of(fill: OrderFill, made: MarketOrder, at: datetime, kept: int = 0) -> list[Entry]:
+    """The order's events: its part of the fill, and its end with the rest of the hold freed.
+
+    ``kept`` of the hold goes on behind the order that takes its place.
+    """
     order, entries = fill.order, []
-    rest = release(order, fill.held) if fill.status.is_final and fill.held else []
-    if fill.last_quantity or fill.last_amount:
-        full = fill.status is OrderStatus.FILLED
-        type_ = EventType.ORDER_FILLED if full else EventType.ORDER_PARTIALLY_FILLED
-        entries.append(_entry(fill, made, type_, at, [*_movement(fill, made), *(rest if full else [])]))
-    if fill.status in (OrderStatus.CANCELED, OrderStatus.REJECTED):
-        type_ = EventType.ORDER_CANCELED if fill.status is OrderStatus.CANCELED else EventType.ORDER_REJECTED
-        entries.append(_entry(fill, made, type_, at, rest))
-    elif fill.status is OrderStatus.FILLED and not entries:
-        entries.append(_entry(fill, made, EventType.ORDER_FILLED, at, rest))
+    free = fill.held - kept
+    rest = release(order, free) if fill.ends and free else []
+    filled = fill.ends and fill.status is OrderStatus.FILLED
+    if fill.moves or filled:
+        type_ = EventType.ORDER_FILLED if filled else EventType.ORDER_PARTIALLY_FILLED
+        if fill.taken_back:
+            type_ = EventType.ORDER_TRADE_CORRECTED
+        entries.append(_entry(fill, made, type_, at, [*_movement(fill, made), *(rest if filled else [])]))
+    if fill.ends and not filled:
+        entries.append(_entry(fill, made, _ENDED[fill.status], at, rest))
     return entries
 
 
 def _movement(fill: OrderFill, made: MarketOrder) -> list[Leg]:
-    order = fill.order
+    order, asset = fill.order, made.instrument_id
     if order.side is Side.SELL:
-        return customer_sells(order.book_id, made.book_id, made.instrument_id, fill.last_quantity, fill.last_amount)
-    from_hold = min(fill.last_amount, order.held)
-    return customer_buys(
-        order.book_id, made.book_id, made.instrument_id, fill.last_quantity, fill.last_amount, from_hold
-    )
+        held = order.ended_at is None
+        return customer_sells(order.book_id, made.book_id, asset, fill.last_quantity, fill.last_amount, held=held)
+    from_hold = 0 if order.ended_at is not None else order.held - fill.held
+    return customer_buys(order.book_id, made.book_id, asset, fill.last_quantity, fill.last_amount, from_hold)
 
 
 def _entry(fill: OrderFill, made: MarketOrder, type_: EventType, at: datetime, legs: Sequence[Leg]) -> Entry:
-    ends = type_ in (EventType.ORDER_CANCELED, EventType.ORDER_REJECTED)
-    data = event_of(
-        fill.order,
-        last_quantity=fill.last_quantity,
-        last_amount=fill.last_amount,
-        reason=fill.reason if ends else None,
-    )
+    order = fill.order
+    ends = type_ in _ENDED.values()
+    reason = fill.reason if ends or fill.taken_back else None
+    data = event_of(order, last_quantity=fill.last_quantity, last_amount=fill.last_amount, reason=reason)
     if ends:  # the last fill, if any, is told by the event before
         data |= {"last_quantity": to_text(0), "last_amount": to_text(0)}
     else:
         data |= {"capacity": made.capacity, "settles_on": made.settles_on.isoformat()}
-    order = fill.order
     return Entry(NewEvent(order.book_id, type_, ENGINE, at, cause=made.id, correlation=order.id, data=data), legs)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a market order came to: dealt with the street, shared out to customers, and the house's part.
+class HousePart:
+    """The house's part of a market order: shares for its inventory, and dollars that it pays (of a sell: gets)."""
 
-    ``house_shares`` go to the inventory. ``customers_amount`` and ``house_amount`` are what each side pays the street
-    (of a buy) or is paid by it (of a sell); they add up to what the street is due, or owes.
-    """
-
-    street: Fill
-    customers_quantity: int
-    customers_amount: int
-    house_shares: int
-    house_amount: int
+    shares: int
+    amount: int
 
 
-def outcome_of(progress: Progress, customers_quantity: int, customers_amount: int) -> Outcome:
-    """The house's part is whatever customers did not take."""
-    made = progress.market_order
-    street = Fill(0, 0) if made.capacity is Capacity.PRINCIPAL else progress.fill
-    supplied, bought = made.supplied, street.quantity - customers_quantity
-    house_shares = supplied + bought if made.side is Side.BUY else supplied - bought
-    return Outcome(street, customers_quantity, customers_amount, house_shares, street.amount - customers_amount)
+def house_part(made: MarketOrder, filled_quantity: int, filled_amount: int) -> HousePart:
+    """Whatever customers did not take: ``made.customers_*`` say what they did."""
+    principal = made.capacity is Capacity.PRINCIPAL
+    street, paid = (0, 0) if principal else (filled_quantity, filled_amount)
+    if made.side is Side.BUY:
+        return HousePart(made.supplied + street - made.customers_quantity, paid - made.customers_amount)
+    return HousePart(made.supplied + made.customers_quantity - street, paid - made.customers_amount)
 
 
-def closing_entry(journal: Journal, progress: Progress, outcome: Outcome, at: datetime) -> Entry:
-    """The market order's last event: its account is emptied into the house's."""
-    made = progress.market_order
-    pays = outcome.house_amount if made.side is Side.BUY else -outcome.house_amount
-    takes_part = outcome.house_shares != 0 or made.supplied != 0
-    cash = whole_cents(pays) if takes_part else 0
+def closing_entry(journal: Journal, progress: Progress, made: MarketOrder, part: HousePart, at: datetime) -> Entry:
+    """The market order's last event (so far): what is left in its account is the house's."""
+    shares, amount = part.shares - made.house_quantity, part.amount - made.house_amount
+    pays = amount if made.side is Side.BUY else -amount
+    cash = whole_cents(pays) if part.shares or made.house_quantity or made.supplied else 0
     data = {
         "market_order": str(made.id),
-        "status": progress.ending,
+        "status": progress.ending or made.status,
         "reason": progress.reason,
         "filled_quantity": to_text(progress.fill.quantity),
         "filled_amount": to_text(progress.fill.amount),
-        "customers_quantity": to_text(outcome.customers_quantity),
-        "house_shares": to_text(outcome.house_shares),
+        "customers_quantity": to_text(made.customers_quantity),
+        "house_shares": to_text(part.shares),
     }
     event = NewEvent(made.book_id, EventType.MARKET_ORDER_CLOSED, ENGINE, at, correlation=made.id, data=data)
-    return Entry(
-        event,
-        close_market_order(journal, made.book_id, made.instrument_id, outcome.house_shares, cash, pays - cash),
-    )
-
-
-def house_takes(journal: Journal, market_order: int, asset: int, side: Side, quantity: int, amount: int) -> list[Leg]:
-    """The house deals alone: it pays for what was bought, or delivers what was sold as far as it has it."""
-    pays = amount if side is Side.BUY else -amount
-    cash = whole_cents(pays)
-    bought = quantity if side is Side.BUY else 0
-    legs = close_market_order(journal, market_order, asset, bought, cash, pays - cash)
-    return legs if side is Side.BUY else [*house_supplies(journal, market_order, asset, quantity), *legs]
+    return Entry(event, close_market_order(journal, made.book_id, made.instrument_id, shares, cash, pays - cash))

@@ -9,6 +9,16 @@ from app.kernel.money import divide_half_up
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """How the order ``bought_by`` paid: so much unsettled money (all settled on ``due_on``), so much owed."""
+
+    bought_by: UUID
+    unsettled: int
+    due_on: date | None
+    owed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lot:
     """What is left of a buy, and what that cost."""
 
@@ -16,6 +26,7 @@ class Lot:
     opened_on: date
     remaining: int
     remaining_cost: int
+    paid: "Payment | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,62 +1,69 @@
 """Accepting orders: the hold, the order and its first event in one commit; each order is accepted or refused alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
-from app.kernel.money import to_decimal, to_text, to_units
+from app.kernel.money import to_units
 from app.ledger.chart import Kind, address
 from app.ledger.commit import Batch
-from app.ledger.postings import hold_cash, hold_shares
-from app.ledger.types import Entry, Posted, Refused
-from app.market.types import Side
+from app.ledger.postings import Funding, hold_cash, hold_shares
+from app.ledger.types import Entry, Refused
+from app.market.types import Quote, Side
+from app.orders.controls import Controls, controls_of
 from app.orders.errors import PlaceOrderError, declined
-from app.orders.request import Size, dollars_to_hold, shares_to_hold
-from app.orders.types import OrderStatus
+from app.orders.record_orders import record_orders
+from app.orders.request import Size, dollars_to_hold, reference_price, shares_to_hold
+from app.orders.succeed import accepted_data
+from app.orders.types import Order, OrderStatus, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """A checked request. ``price`` is the quote it was checked against, in units."""
+    """A checked request, and the quote it was checked against."""
 
     account_id: UUID
     book: int
     instrument_id: int
     side: Side
     size: Size
-    price: int
+    quote: Quote
     actor: str
+    terms: Terms
+
+    @property
+    def price(self) -> int:
+        """What it would be dealt at: its limit, or the quote (units)."""
+        return self.terms.limit_price or reference_price(self.side, self.quote)
 
 
 async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[UUID | Refusal]:
     """Hold what each order needs and accept it; answers the orders' ids, or why not."""
     available = await _sellable(batch, commands)
     drafts = [_draft(batch, command, available) for command in commands]
-    held = [draft for draft in drafts if draft is not None]
-    verdicts = iter(await batch.post([draft.entry for draft in held]))
+    controls = await controls_of(batch, [command.account_id for command in commands])
     answers: list[UUID | Refusal] = []
-    accepted: list[tuple[Any, ...]] = []
+    passed: list[tuple[int, Order]] = []
     for command, draft in zip(commands, drafts, strict=True):
         if draft is None:
             answers.append(_nothing_to_sell())
-        elif isinstance(verdict := next(verdicts), Refused):
-            answers.append(declined(command.side, draft.hold, verdict))
+            continue
+        refusal = controls.review(draft, command.quote)
+        answers.append(refusal or draft.id)
+        if refusal is None:
+            passed.append((len(answers) - 1, draft))
+    entries = [_entry(batch, draft, commands[index].actor, controls) for index, draft in passed]
+    accepted: list[Order] = []
+    for (index, draft), verdict in zip(passed, await batch.post(entries), strict=True):
+        if isinstance(verdict, Refused):
+            answers[index] = controls.explain(draft, verdict) or declined(draft.side, draft.held, verdict)
         else:
-            answers.append(draft.id)
-            accepted.append(_row(batch, command, draft, verdict))
-    await batch.connection.executemany(_INSERT, accepted)
+            accepted.append(replace(draft, funding=Funding(*verdict.taken)) if draft.side is Side.BUY else draft)
+    await record_orders(batch, await _with_funding_dates(batch, accepted))
     return answers
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    id: UUID
-    hold: int
-    entry: Entry
 
 
 async def _sellable(batch: Batch, commands: Sequence[PlaceOrder]) -> dict[int, int]:
@@ -68,55 +75,64 @@ async def _sellable(batch: Batch, commands: Sequence[PlaceOrder]) -> dict[int, i
     return {row["id"]: to_units(row["balance"]) for row in rows}
 
 
-def _draft(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> _Draft | None:
-    """The order's hold and first event; None when everything is to be sold and there is nothing."""
-    id_, size = new_id(), command.size
+def _draft(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Order | None:
+    """The order as it will stand; None when everything is to be sold and there is nothing."""
+    size, price = command.size, command.price
+    quantity = size.quantity
     if command.side is Side.BUY:
-        hold = dollars_to_hold(size, command.price)
-        legs = hold_cash(command.book, hold)
+        hold = dollars_to_hold(size, price, command.terms.type)
     else:
         position = address(command.book, command.instrument_id, Kind.POSITION)
         left = available.get(position, 0)
-        hold = shares_to_hold(size, command.price, left)
+        hold = shares_to_hold(size, price, left)
         available[position] = left - hold if hold <= left else left
-        legs = hold_shares(command.book, command.instrument_id, hold)
+        quantity = hold if size.everything else size.quantity
     if hold == 0:
         return None
-    data = {
-        "order": str(id_),
-        "instrument": command.instrument_id,
-        "side": command.side,
-        "amount": None if size.amount is None else to_text(size.amount),
-        "quantity": to_text(hold) if size.everything else None if size.quantity is None else to_text(size.quantity),
-        "all": size.everything,
-    }
-    event = NewEvent(
-        command.book, EventType.ORDER_ACCEPTED, command.actor, batch.effective_at, correlation=id_, data=data
+    return Order(
+        id=new_id(),
+        journal_id=batch.journal.id,
+        account_id=command.account_id,
+        book_id=command.book,
+        instrument_id=command.instrument_id,
+        side=command.side,
+        terms=command.terms,
+        amount=size.amount,
+        quantity=quantity,
+        sell_all=size.everything,
+        status=OrderStatus.ACCEPTED,
+        reference_price=reference_price(command.side, command.quote),
+        held=hold,
+        placed_at=batch.recorded_at,
     )
-    return _Draft(id_, hold, Entry(event, legs))
 
 
-def _row(batch: Batch, command: PlaceOrder, draft: _Draft, posted: Posted) -> tuple[Any, ...]:
-    size = command.size
-    quantity = draft.hold if size.everything else size.quantity
-    funding = posted.taken if command.side is Side.BUY else (0, 0, 0)
-    return (
-        draft.id,
-        batch.journal.tenant_id,
-        batch.journal.id,
-        command.account_id,
-        command.book,
-        command.instrument_id,
-        command.side.value,
-        None if size.amount is None else to_decimal(size.amount),
-        None if quantity is None else to_decimal(quantity),
-        size.everything,
-        OrderStatus.ACCEPTED.value,
-        to_decimal(command.price),
-        to_decimal(draft.hold),
-        *(to_decimal(units) for units in funding),
-        batch.recorded_at,
+def _entry(batch: Batch, draft: Order, actor: str, controls: Controls) -> Entry:
+    book, asset = draft.book_id, draft.instrument_id
+    if draft.side is Side.SELL:
+        legs = hold_shares(book, asset, draft.held)
+    else:
+        legs = hold_cash(book, draft.held, settled_only=controls.settled_only(draft))
+    data = accepted_data(draft)
+    return Entry(
+        NewEvent(book, EventType.ORDER_ACCEPTED, actor, batch.effective_at, correlation=draft.id, data=data), legs
     )
+
+
+async def _with_funding_dates(batch: Batch, orders: Sequence[Order]) -> list[Order]:
+    """Buys on unsettled money remember when the last of it settles (for good-faith violations)."""
+    books = [order.book_id for order in orders if order.funding.unsettled]
+    if not books:
+        return list(orders)
+    rows = await batch.connection.fetch(
+        "SELECT book_id, max(due_on) AS due_on FROM cash_settlement WHERE book_id = ANY ($1) AND settled_at IS NULL"
+        " GROUP BY book_id",
+        books,
+    )
+    due = {row["book_id"]: row["due_on"] for row in rows}
+    return [
+        replace(order, funding_due_on=due.get(order.book_id)) if order.funding.unsettled else order for order in orders
+    ]
 
 
 def _nothing_to_sell() -> Refusal:
@@ -125,10 +141,3 @@ def _nothing_to_sell() -> Refusal:
         "There is nothing of this to sell; check the account's positions.",
         "symbol",
     )
-
-
-_INSERT = """
-INSERT INTO customer_order (id, tenant_id, journal_id, account_id, book_id, instrument_id, side, amount, quantity,
-  sell_all, status, reference_price, held, funded_settled, funded_unsettled, funded_instant, placed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-"""

@@ -1,7 +1,7 @@
 """Batched reads of orders, market orders and what belongs to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from app.orders.types import MarketOrder, Order
 async def orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Order]:
     """Orders by id; unknown ids are absent."""
     rows = await connection.execute(select(customer_order).where(customer_order.c.id.in_(ids)))
-    return {found.id: found for found in map(order_from, rows)}
+    return {found.id: found for found in map(order_from, rows.mappings())}
 
 
 async def orders_of(
@@ -33,7 +33,7 @@ async def orders_of(
         query = query.where(customer_order.c.id > asked.before)
     page = query.order_by(customer_order.c.id.asc() if asked.backward else customer_order.c.id.desc()).lateral("page")
     found: dict[UUID, list[Order]] = {account: [] for account in accounts}
-    for row in await connection.execute(select(page).select_from(wanted.join(page, true()))):
+    for row in (await connection.execute(select(page).select_from(wanted.join(page, true())))).mappings():
         order = order_from(row)
         found[order.account_id].append(order)
     return {account: page_from(orders, asked) for account, orders in found.items()}
@@ -42,7 +42,7 @@ async def orders_of(
 async def market_orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, MarketOrder]:
     """Market orders by id; unknown ids are absent."""
     rows = await connection.execute(select(market_order).where(market_order.c.id.in_(ids)))
-    return {found.id: found for found in map(market_order_from, rows)}
+    return {found.id: found for found in map(market_order_from, rows.mappings())}
 
 
 async def market_orders(connection: AsyncConnection, journal_id: int, asked: PageOf[UUID]) -> Page[MarketOrder]:
@@ -53,7 +53,7 @@ async def market_orders(connection: AsyncConnection, journal_id: int, asked: Pag
     if asked.before is not None:
         query = query.where(market_order.c.id > asked.before)
     query = query.order_by(market_order.c.id.asc() if asked.backward else market_order.c.id.desc())
-    return page_from([market_order_from(row) for row in await connection.execute(query)], asked)
+    return page_from([market_order_from(row) for row in (await connection.execute(query)).mappings()], asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Execution:
 
 async def executions_of(connection: AsyncConnection, market_orders: Sequence[UUID]) -> dict[UUID, list[Execution]]:
     """The executions of each market order, in the order in which they were reported."""
-    columns = [column for column in execution.c if column.name not in ("tenant_id", "recorded_at")]
+    columns = [execution.c[each.name] for each in fields(Execution)]
     rows = await connection.execute(
         select(*columns).where(execution.c.market_order_id.in_(market_orders)).order_by(execution.c.id)
     )
@@ -95,7 +95,7 @@ class Allocation:
 
 async def allocations_of(connection: AsyncConnection, market_orders: Sequence[UUID]) -> dict[UUID, list[Allocation]]:
     """The allocation statement of each market order."""
-    columns = [column for column in allocation.c if column.name != "tenant_id"]
+    columns = [allocation.c[each.name] for each in fields(Allocation)]
     rows = await connection.execute(
         select(*columns).where(allocation.c.market_order_id.in_(market_orders)).order_by(allocation.c.order_id)
     )

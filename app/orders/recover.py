@@ -1,36 +1,105 @@
-"""What a restart, or another process's end, leaves to be done: found in the database, claimed by one process."""
+"""What only the database knows of: another process's work, or what a crash left to be done."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from app.infra.database import EnginePool
 from app.market.types import Side
-from app.orders.rows import market_order_from
-from app.orders.types import MarketOrder
+from app.orders.lead import SHARDS
+from app.orders.rows import market_order_from, terms_from, venue_order_from
+from app.orders.types import Group, MarketOrder, VenueOrderState, group_terms
 
-#: A market order that was not looked after for this long is anybody's.
-STALE_AFTER = timedelta(seconds=5)
+#: A venue that says nothing for so long is asked: about an answer that is due, and about an order that only rests.
+ANSWER_DUE = timedelta(seconds=5)
+RESTING = timedelta(seconds=30)
 
 
-async def waiting_windows(pool: EnginePool) -> dict[tuple[int, int, Side], datetime]:
-    """Accepted orders by journal, instrument and side, with the time of the first."""
+async def waiting_groups(pool: EnginePool, shards: Collection[int]) -> dict[Group, datetime]:
+    """Groups of accepted orders in these shards, with the time of the first."""
     rows = await pool.fetch(
-        "SELECT journal_id, instrument_id, side, min(placed_at) AS opened_at FROM customer_order"
-        " WHERE status = 'ACCEPTED' GROUP BY journal_id, instrument_id, side"
+        "SELECT journal_id, instrument_id, side, type, limit_price, time_in_force, expires_at,"
+        " min(placed_at) AS opened_at FROM customer_order WHERE status = 'ACCEPTED' AND instrument_id % $1 = ANY ($2)"
+        " GROUP BY journal_id, instrument_id, side, type, limit_price, time_in_force, expires_at",
+        SHARDS,
+        list(shards),
     )
-    return {(row["journal_id"], row["instrument_id"], Side(row["side"])): row["opened_at"] for row in rows}
+    found: dict[Group, datetime] = {}
+    for row in rows:
+        group = Group(row["journal_id"], row["instrument_id"], Side(row["side"]), group_terms(terms_from(row)))
+        found[group] = min(row["opened_at"], found.get(group, row["opened_at"]))
+    return found
 
 
-async def claim_stale(pool: EnginePool, claimant: UUID, now: datetime) -> list[MarketOrder]:
-    """Open market orders that nobody looks after, claimed for this process by one conditional UPDATE."""
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A market order that is not over, and how it stands with its venue."""
+
+    market_order: MarketOrder
+    venue_order: VenueOrderState
+
+
+async def open_orders(pool: EnginePool, shards: Collection[int]) -> list[Open]:
+    """Every open market order of these shards: for who takes them over."""
+    ever = datetime.max.replace(tzinfo=UTC)
+    return await _open(pool, list(shards), ever, ever)
+
+
+async def silent_orders(pool: EnginePool, shards: Collection[int], now: datetime) -> list[Open]:
+    """Open market orders of which the venue should have been heard by now."""
+    return await _open(pool, list(shards), now - ANSWER_DUE, now - RESTING)
+
+
+async def these_orders(pool: EnginePool, ids: list[UUID]) -> list[Open]:
+    """Those of these market orders that are open."""
+    return await _read(pool, ids) if ids else []
+
+
+async def _open(pool: EnginePool, shards: list[int], answer_due: datetime, resting: datetime) -> list[Open]:
     rows = await pool.fetch(
-        "UPDATE market_order SET claimed_by = $1, claimed_at = $2 WHERE id IN (SELECT id FROM market_order"
-        " WHERE ended_at IS NULL AND claimed_at < $3 ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED) RETURNING *",
-        claimant,
-        now,
-        now - STALE_AFTER,
+        "SELECT m.id FROM market_order m JOIN venue_order v ON v.market_order_id = m.id WHERE m.ended_at IS NULL"
+        " AND m.instrument_id % $1 = ANY ($2) AND greatest(v.heard_at, v.sent_at, m.created_at) <"
+        " CASE WHEN v.status = 'NEW' AND m.type = 'LIMIT' THEN $4::timestamptz ELSE $3::timestamptz END"
+        " ORDER BY m.id LIMIT 500",
+        SHARDS,
+        shards,
+        answer_due,
+        resting,
     )
-    return [market_order_from(row) for row in sorted(rows, key=lambda row: row["id"])]
+    return await _read(pool, [row["id"] for row in rows]) if rows else []
+
+
+async def _read(pool: EnginePool, ids: list[UUID]) -> list[Open]:
+    made = await pool.fetch("SELECT * FROM market_order WHERE id = ANY ($1) AND ended_at IS NULL ORDER BY id", ids)
+    states = await pool.fetch("SELECT * FROM venue_order WHERE market_order_id = ANY ($1)", ids)
+    by_id = {row["market_order_id"]: venue_order_from(row) for row in states}
+    return [Open(market_order_from(row), by_id[row["id"]]) for row in made if row["id"] in by_id]
+
+
+async def leaving(pool: EnginePool, shards: Collection[int]) -> list[tuple[UUID, int, int]]:
+    """Market orders that some orders want to leave, as yet unasked: with their journals and instruments."""
+    rows = await pool.fetch(
+        "SELECT DISTINCT market_order_id, journal_id, instrument_id FROM customer_order"
+        " WHERE ends_as IS NOT NULL AND ended_at IS NULL AND change_number IS NULL"
+        " AND instrument_id % $1 = ANY ($2) LIMIT 500",
+        SHARDS,
+        list(shards),
+    )
+    return [(row["market_order_id"], row["journal_id"], row["instrument_id"]) for row in rows]
+
+
+async def running(pool: EnginePool, shards: Collection[int]) -> list[UUID]:
+    """Market orders of which something is to be shared out in chunks, or a run is under way."""
+    rows = await pool.fetch(
+        "SELECT m.id FROM market_order m WHERE m.instrument_id % $1 = ANY ($2) AND m.status <> 'GATHERING'"
+        " AND (m.filled_quantity <> m.allocated_quantity OR m.filled_amount <> m.allocated_amount)"
+        " UNION SELECT r.market_order_id FROM allocation_run r JOIN market_order m ON m.id = r.market_order_id"
+        " WHERE m.instrument_id % $1 = ANY ($2) LIMIT 100",
+        SHARDS,
+        list(shards),
+    )
+    return [row["id"] for row in rows]
 
 
 _TO_SETTLE = """
@@ -38,9 +107,10 @@ SELECT journal_id FROM trade_settlement WHERE settled_at IS NULL AND due_on <= $
 UNION SELECT journal_id FROM cash_settlement WHERE settled_at IS NULL AND due_on <= $1
 UNION SELECT a.journal_id FROM ledger.account a WHERE a.kind = 4 AND a.balance > 0
   AND NOT EXISTS (SELECT 1 FROM cash_settlement c WHERE c.book_id = a.book_id AND c.settled_at IS NULL)
+UNION SELECT a.journal_id FROM ledger.account a WHERE a.kind IN (9, 23) AND a.asset_id <> 1 AND a.balance < 0
 """
 
 
 async def journals_to_settle(pool: EnginePool, today: date) -> list[int]:
-    """Journals with something due by ``today``, or with unsettled cash left that nothing due stands behind."""
+    """Journals with something due by ``today``, unsettled cash that nothing due stands behind, or shares owed."""
     return [row["journal_id"] for row in await pool.fetch(_TO_SETTLE, today)]

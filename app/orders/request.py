@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from app.clients.types import Account, AccountStatus
 from app.kernel.errors import Refusal
-from app.kernel.money import CENT, SCALE, divide_half_up, multiply, ratio, to_text, to_units
+from app.kernel.money import CENT, SCALE, UNIT, divide_half_up, multiply, ratio, to_text, to_units
 from app.market.types import Instrument, Quote, Side
 from app.orders.errors import PlaceOrderError
-from app.orders.types import HOLD_DENOMINATOR, HOLD_NUMERATOR, MAX_ORDER, MIN_BUY
+from app.orders.types import HOLD_DENOMINATOR, HOLD_NUMERATOR, MAX_ORDER, MIN_BUY, Order, OrderType
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,13 @@ def check_worth(side: Side, size: Size, price: int) -> None:
         raise _below_minimum(worth, "quantity")
 
 
-def dollars_to_hold(size: Size, price: int) -> int:
-    """What a buy holds: the amount named, or the quantity at the quote × 1.05, up to the next cent."""
+def dollars_to_hold(size: Size, price: int, type_: OrderType = OrderType.MARKET) -> int:
+    """What a buy holds: the amount named, or the quantity at its limit (else the quote × 1.05), up to the next cent."""
     if size.amount is not None:
         return size.amount
     assert size.quantity is not None
-    worth = size.quantity * price * HOLD_NUMERATOR
-    return -(-worth // (10**SCALE * HOLD_DENOMINATOR * CENT)) * CENT
+    numerator, denominator = (1, 1) if type_ is OrderType.LIMIT else (HOLD_NUMERATOR, HOLD_DENOMINATOR)
+    return -(-size.quantity * price * numerator // (UNIT * denominator * CENT)) * CENT
 
 
 def shares_to_hold(size: Size, price: int, available: int) -> int:
@@ -97,6 +97,17 @@ def shares_to_hold(size: Size, price: int, available: int) -> int:
     assert size.amount is not None
     needed = ratio(size.amount, price)
     return max(needed, min(available, divide_half_up(needed * HOLD_NUMERATOR, HOLD_DENOMINATOR)))
+
+
+def rest_to_hold(order: Order) -> int:
+    """What has to stay held behind the part of an open order that is not filled."""
+    if order.side is Side.SELL:
+        return order.held if order.quantity is None else order.quantity - order.filled_quantity
+    price = order.terms.limit_price or order.reference_price
+    if order.amount is not None:
+        return order.amount - order.filled_amount
+    assert order.quantity is not None
+    return dollars_to_hold(Size(quantity=order.quantity - order.filled_quantity), price, order.terms.type)
 
 
 def _units(value: Decimal, path: str) -> int:

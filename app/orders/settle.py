@@ -12,11 +12,12 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text, to_units
 from app.ledger.chart import USD, Kind
 from app.ledger.commit import Batch
-from app.ledger.postings import settle_buy, settle_cash, settle_sell
+from app.ledger.postings import repay_shares, settle_buy, settle_cash, settle_sell
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry
 from app.market.types import Side
 from app.orders.progress import ENGINE
+from app.orders.take_back_lots import shares_repaid
 
 #: One commit settles this many trades and this many accounts at most.
 CHUNK = 500
@@ -43,6 +44,7 @@ async def settle_due(batch: Batch, commands: Sequence[SettleDue]) -> list[Settle
     today = max(command.today for command in commands)
     trades = await _trades(batch, today)
     accounts = await _proceeds(batch, today)
+    await _repay_shares(batch)
     return [Settled(trades, accounts, CHUNK in (trades, accounts))] * len(commands)
 
 
@@ -105,6 +107,27 @@ async def _proceeds(batch: Batch, today: date) -> int:
     )
     return len(rows)
 
+
+async def _repay_shares(batch: Batch) -> None:
+    """Shares owed since a deal was taken back are handed over as soon as there are any."""
+    rows = await batch.connection.fetch(_OWED, batch.journal.id, USD, CHUNK)
+    entries = []
+    for row in rows:
+        book, asset, quantity = row["book_id"], row["asset_id"], to_units(row["quantity"])
+        legs = repay_shares(book, asset, quantity, house=book == batch.journal.house)
+        data = {"instrument": asset, "quantity": to_text(quantity)}
+        entries.append(Entry(NewEvent(book, EventType.SHARES_REPAID, ENGINE, batch.effective_at, data=data), legs))
+        if book != batch.journal.house:
+            await shares_repaid(batch, book, asset, quantity)
+    await batch.post_facts(entries)
+
+
+_OWED = """
+SELECT o.book_id, o.asset_id, least(-o.balance, h.balance) AS quantity
+FROM ledger.account o JOIN ledger.account h ON h.book_id = o.book_id AND h.asset_id = o.asset_id
+  AND h.kind = CASE o.kind WHEN 9 THEN 6 ELSE 11 END AND h.balance > 0
+WHERE o.journal_id = $1 AND o.kind IN (9, 23) AND o.asset_id <> $2 AND o.balance < 0 ORDER BY o.id LIMIT $3
+"""
 
 _SETTLE_TRADES = """
 UPDATE trade_settlement SET settled_at = $3 WHERE id IN (

@@ -1,6 +1,7 @@
 """The tables of orders, for reading by the API. The use cases write them with SQL of their own."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.infra.database import Units, metadata
 
@@ -29,6 +30,17 @@ customer_order = Table(
     Column("reason", Text),
     Column("placed_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
+    Column("type", Text, nullable=False),
+    Column("limit_price", Units),
+    Column("time_in_force", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("funding_due_on", Date),
+    Column("placed_on", Date, nullable=False),
+    Column("ends_as", Text),
+    Column("change_number", Integer),
+    Column("replacement", JSONB),
+    Column("replaces", Uuid),
+    Column("replaced_by", Uuid),
 )
 
 market_order = Table(
@@ -53,8 +65,47 @@ market_order = Table(
     Column("reason", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
-    Column("claimed_by", Uuid, nullable=False),
-    Column("claimed_at", DateTime(timezone=True), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("limit_price", Units),
+    Column("time_in_force", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("participants", Integer, nullable=False),
+    Column("allocated_quantity", Units, nullable=False),
+    Column("allocated_amount", Units, nullable=False),
+    Column("customers_quantity", Units, nullable=False),
+    Column("customers_amount", Units, nullable=False),
+    Column("house_quantity", Units, nullable=False),
+    Column("house_amount", Units, nullable=False),
+)
+
+venue_order = Table(
+    "venue_order",
+    metadata,
+    Column("market_order_id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("venue", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("asked_quantity", Units),
+    Column("told_quantity", Units),
+    Column("reason", Text),
+    Column("sent_at", DateTime(timezone=True)),
+    Column("heard_at", DateTime(timezone=True)),
+)
+
+allocation_run = Table(
+    "allocation_run",
+    metadata,
+    Column("market_order_id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("quantity", Units, nullable=False),
+    Column("amount", Units, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("ending", Text),
+    Column("reason", Text),
+    Column("accepted", Integer, nullable=False),
+    Column("through", Uuid),
 )
 
 allocation = Table(
@@ -66,6 +117,8 @@ allocation = Table(
     Column("quantity", Units, nullable=False),
     Column("filled_quantity", Units, nullable=False),
     Column("filled_amount", Units, nullable=False),
+    Column("planned_quantity", Units),
+    Column("planned_amount", Units),
 )
 
 execution = Table(
@@ -81,12 +134,17 @@ execution = Table(
     Column("price", Units, nullable=False),
     Column("executed_at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("settles_on", Date, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("refers_to", Uuid),
+    Column("standing", Boolean, nullable=False),
+    Column("allocated", Boolean, nullable=False),
 )
 
 lot = Table(
     "lot",
     metadata,
-    Column("order_id", Uuid, primary_key=True),
+    Column("order_id", Uuid, nullable=False),
     Column("tenant_id", Uuid, nullable=False),
     Column("book_id", BigInteger, nullable=False),
     Column("instrument_id", Integer, nullable=False),
@@ -95,6 +153,10 @@ lot = Table(
     Column("cost", Units, nullable=False),
     Column("remaining", Units, nullable=False),
     Column("remaining_cost", Units, nullable=False),
+    Column("id", Uuid, primary_key=True),
+    Column("funded_unsettled", Units, nullable=False),
+    Column("funded_owed", Units, nullable=False),
+    Column("funding_due_on", Date),
 )
 
 lot_sale = Table(
@@ -103,7 +165,7 @@ lot_sale = Table(
     Column("order_id", Uuid, primary_key=True),
     Column("lot_id", Uuid, primary_key=True),
     Column("tenant_id", Uuid, nullable=False),
-    Column("sold_on", Date, nullable=False),
+    Column("sold_on", Date, primary_key=True),
     Column("quantity", Units, nullable=False),
     Column("cost", Units, nullable=False),
     Column("proceeds", Units, nullable=False),
@@ -133,6 +195,6 @@ cash_settlement = Table(
     Column("journal_id", Integer, nullable=False),
     Column("book_id", BigInteger, nullable=False),
     Column("amount", Units, nullable=False),
-    Column("due_on", Date, nullable=False),
+    Column("due_on", Date, primary_key=True),
     Column("settled_at", DateTime(timezone=True)),
 )

@@ -80,7 +80,7 @@ class HouseVenue:
             self._ready.append(answer)
             self._ring()
             return
-        refusal = change_refusal_of(change, made.quantity, made.accepted, over=made.over)
+        refusal = change_refusal_of(change, made.quantity, change.replaces, over=made.over)
         if refusal is not None:
             self._say(made, ReportKind.CHANGE_REJECTED, at, number=change.number, reason=refusal)
             return

@@ -1,6 +1,6 @@
 """What the database itself holds its roles to: one tenant at a time, nothing written past the ledger's one door."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,10 +9,18 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from app.cases.open import OpenCase, open_cases
+from app.cases.types import CaseKind, Subject, SubjectType
 from app.infra.database import API_ROLE, ENGINE_ROLE, EngineConnection
 from app.kernel.ids import new_id
 from app.ledger.books import open_tenant
-from app.market.types import Side
+from app.ledger.commit import Batch
+from app.market.types import InstrumentKind, Side
+from app.risk.cash_account import SoldPart
+from app.risk.check import SetRule
+from app.risk.set import set_rules
+from app.risk.types import RuleKind, Scope
+from app.risk.violations import record_violations
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site, serving
 from tests.world import World, running
@@ -59,7 +67,7 @@ class Two:
         """Every table with rows of a tenant, and the column that says whose."""
         rows = await self.superuser.fetch(_TENANTS_TABLES)
         found = [(row["name"], row["key"]) for row in rows if row["name"] != UNREADABLE]
-        assert len(found) > 15
+        assert len(found) > 19
         return found
 
 
@@ -71,17 +79,34 @@ async def two(shared_url: str) -> AsyncIterator[Two]:
             await busy(world)
             tenants[world.commits.journal.tenant_id] = world.commits.journal.id
     connection = await asyncpg.connect(shared_url)
+    await connection.execute(_RARELY_FILLED)
     yield Two(connection, shared_url, tenants)
     await connection.close()
 
 
+#: Rows for tables that only hold some for a moment, or on a bad day.
+_RARELY_FILLED = """
+INSERT INTO allocation_run SELECT id, tenant_id, 1, 1, 'OPEN', NULL, NULL, 0, NULL FROM market_order
+"""
+
+
 async def busy(world: World) -> None:
-    """Rows in every table: a buy, and a sale of it all."""
+    """Rows in every table: a buy, a sale of it all, a violation, a rule and a case."""
     ann = await world.investor(1_000)
     await world.place(ann, Side.BUY, "AAPL", amount="100.00")
     await world.pass_time(200)
     await world.place(ann, Side.SELL, "AAPL", everything=True)
     await world.pass_time(200)
+    await world.commits.submit(set_rules, SetRule(RuleKind.HALTED, "A test", "test", scope=Scope(None, 2)))
+    subject = Subject(SubjectType.ACCOUNT, ann.id)
+    await world.commits.submit(open_cases, OpenCase(CaseKind.VENUE_ORDER_UNCLEAR, subject, "A test", "test"))
+
+    async def violate(batch: Batch, commands: Sequence[SoldPart]) -> list[UUID]:
+        return await record_violations(batch, commands)
+
+    today = world.market.today()
+    part = SoldPart(ann.id, ann.book_id, InstrumentKind.EQUITY, new_id(), new_id(), today, 0, None, unpaid=1)
+    await world.commits.submit(violate, part)
 
 
 async def test_every_table_of_a_tenants_rows_is_isolated_its_owner_too(two: Two) -> None:
@@ -159,6 +184,8 @@ async def test_the_api_is_stopped_when_it_tries(two: Two) -> None:
         "SELECT ledger.lock_journal(1)",
         "SELECT * FROM ledger.idempotency",
         "TRUNCATE allocation",
+        "INSERT INTO risk_rule DEFAULT VALUES",
+        "UPDATE ops_case SET status = 'RESOLVED'",
     ):
         async with two.acting(API_ROLE, next(iter(two.tenants))) as api:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -7,6 +7,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from app.cases.open import OpenCase, open_cases
+from app.cases.types import CaseKind, Subject, SubjectType
+from app.cases.work import Note, note
+from app.kernel.ids import new_id
+from app.kernel.money import UNIT
+from app.risk.check import SetRule
+from app.risk.set import set_rules
+from app.risk.types import RuleKind
+from resolvers.ids import encode_id
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client
 from tests.api.situation import Situation
@@ -33,19 +42,30 @@ LISTS = {
     "bars": f"""
 query ({VARIABLES}) {{ instrument(symbol: "AAPL") {{ page: bars({PAGE}) {{ {EDGES.replace("id", "time")} }} }} }}""",
     "marketOrders": f"query ({VARIABLES}) {{ desk {{ page: marketOrders({PAGE}) {{ {EDGES} }} }} }}",
+    "riskRules": f"query ({VARIABLES}) {{ desk {{ page: riskRules({PAGE}) {{ {EDGES} }} }} }}",
+    "cases": f"query ({VARIABLES}) {{ desk {{ page: cases({PAGE}) {{ {EDGES} }} }} }}",
+    "cases that are open": f"query ({VARIABLES}) {{ desk {{ page: cases(status: OPEN, {PAGE}) {{ {EDGES} }} }} }}",
+    "entries of a case": f"""
+query ($case: ID!, {VARIABLES}) {{ node(id: $case) {{ ... on Case {{
+  page: entries({PAGE}) {{ {EDGES.replace("id", "note")} }}
+}} }} }}""",
 }
+#: What only operators see.
+OPERATORS = {"marketOrders", "riskRules", "cases", "cases that are open", "entries of a case"}
 SYMBOLS = ("AAPL", "KO", "MSFT", "PEP", "XOM", "BTC", "ETH")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def account(situation: Situation) -> str:
-    """Ann's account, with seven orders, positions and bars more; and five more accounts."""
+    """Ann's account, with seven orders, positions and bars more; five more accounts; seven rules, and as many cases,
+    one of which has a history."""
     site, ann = situation.site, situation.ann
     for symbol in SYMBOLS:
         await placed(ann, situation.id("mine"), "BUY", symbol, amount=money("5.00"))
         await site.world.pass_time(300)
     for _ in range(5):
         await opened(ann)
+    await rules_and_cases(situation)
     bars = [
         (
             site.world.instrument("AAPL").id,
@@ -62,9 +82,23 @@ async def account(situation: Situation) -> str:
     return situation.id("mine")
 
 
+async def rules_and_cases(situation: Situation) -> None:
+    commits = situation.site.world.commits
+    case = new_id()
+    for number in range(7):
+        limit = SetRule(RuleKind.MAX_ORDER_VALUE, "A test", "test", (1_000 + number) * UNIT)
+        await commits.submit(set_rules, limit)
+        subject = Subject(SubjectType.ORDER, new_id())
+        command = OpenCase(CaseKind.VENUE_ORDER_UNCLEAR, subject, f"Number {number}", "test")
+        case = await commits.submit(open_cases, command)
+    situation.ids["case"] = encode_id("Case", case)
+    for number in range(6):
+        await commits.submit(note, Note(case, f"note {number}", "test"))
+
+
 async def page(situation: Situation, account: str, of: str, **asked: Any) -> Any:
-    client: Client = situation.operator if of == "marketOrders" else situation.ann
-    found: Any = await client.ask(LISTS[of], id=account, **asked)
+    client: Client = situation.operator if of in OPERATORS else situation.ann
+    found: Any = await client.ask(LISTS[of], id=account, case=situation.id("case"), **asked)
     while "page" not in found:
         [found] = found.values()
     return found["page"]
@@ -132,9 +166,9 @@ async def test_one_to_a_hundred_from_one_end(
 
 @pytest.mark.parametrize("of", LISTS)
 async def test_how_many_must_be_said(situation: Situation, account: str, of: str) -> None:
-    client = situation.operator if of == "marketOrders" else situation.ann
+    client = situation.operator if of in OPERATORS else situation.ann
     for asked in ({}, {"first": 101}):
-        [error] = (await client.answer(LISTS[of], id=account, **asked))["errors"]
+        [error] = (await client.answer(LISTS[of], id=account, case=situation.id("case"), **asked))["errors"]
         assert error["extensions"] == {"code": "PAGE_INVALID", "path": ["first"]}
 
 

@@ -21,9 +21,11 @@ from graphql import (
 
 import schema as schema_room
 from app.banking.types import CashError
+from app.cases.errors import CaseError
 from app.clients.open import OpenAccountError
 from app.ledger.idempotency import IdempotencyError
-from app.orders.errors import CancelOrderError, PlaceOrderError
+from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
+from app.risk.errors import EndRuleError, ReleaseError, SetRuleError
 from resolvers.requests import RequestError
 from schema.schema import schema
 
@@ -47,13 +49,20 @@ SELF_EXPLANATORY = {
     "MarketOrderStatus",
     "OrderSide",
     "OrderStatus",
+    "OrderType",
+    "TimeInForce",
 }
 #: By enum of error codes: the enums of the use cases and checks that may refuse there.
 CODES: dict[str, list[type[StrEnum]]] = {
     "PlaceOrderErrorCode": [PlaceOrderError, RequestError, IdempotencyError],
+    "ReplaceOrderErrorCode": [ReplaceOrderError, PlaceOrderError, RequestError, IdempotencyError],
     "CancelOrderErrorCode": [CancelOrderError, RequestError, IdempotencyError],
     "OpenAccountErrorCode": [OpenAccountError, RequestError, IdempotencyError],
     "CashErrorCode": [CashError, RequestError, IdempotencyError],
+    "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
+    "EndRiskRuleErrorCode": [EndRuleError, RequestError, IdempotencyError],
+    "ReleaseKillSwitchErrorCode": [ReleaseError, RequestError, IdempotencyError],
+    "CaseErrorCode": [CaseError, RequestError, IdempotencyError],
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {

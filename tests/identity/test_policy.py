@@ -28,6 +28,8 @@ ALLOWED = {
     (Action.VIEW_ACCOUNT, Role.OPERATOR, OTHER),
     (Action.VIEW_DESK, Role.OPERATOR, ME),
     (Action.VIEW_DESK, Role.OPERATOR, OTHER),
+    (Action.OPERATE_DESK, Role.OPERATOR, ME),
+    (Action.OPERATE_DESK, Role.OPERATOR, OTHER),
 }
 
 
@@ -45,3 +47,12 @@ def test_a_scope_opens_what_it_is_for_and_nothing_else() -> None:
     assert may(reader, Action.VIEW_ACCOUNT, tenant_id=HERE, owner_id=ME)
     with pytest.raises(Denied, match="TRADE"):
         require(reader, Action.TRADE, tenant_id=HERE, owner_id=ME)
+
+
+def test_an_operator_needs_the_scope_to_operate() -> None:
+    """One who may see the desk may not yet change it; and the scope alone makes nobody an operator."""
+    for scopes in (frozenset(), frozenset(Scope) - {Scope.OPERATE}):
+        with pytest.raises(Denied, match="OPERATE_DESK"):
+            require(principal(Role.OPERATOR, scopes=scopes), Action.OPERATE_DESK)
+    assert may(principal(Role.OPERATOR, scopes=frozenset({Scope.OPERATE})), Action.OPERATE_DESK)
+    assert not may(principal(Role.INVESTOR, scopes=frozenset({Scope.OPERATE})), Action.OPERATE_DESK)

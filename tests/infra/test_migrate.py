@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+import app.cases.tables
 import app.clients.tables
 import app.ledger.tables
 import app.market.tables
-import app.orders.tables  # noqa: F401 - each registers its tables
+import app.orders.tables
+import app.risk.tables  # noqa: F401 - each registers its tables
 from app.infra import embedded, migrate
 from app.infra.database import metadata
 

@@ -11,9 +11,11 @@ from app.ledger.postings import Funding
 from app.market.types import Side
 from app.orders.allocate import Fill
 from app.orders.deal import Deal, size_deal
-from app.orders.fill import OrderFill, Outcome, Participant, Progress, fills_of, outcome_of
+from app.orders.fill import HousePart, OrderFill, fills_of, house_part
+from app.orders.hear import street_part
+from app.orders.plan import Participant, Progress, plan
 from app.orders.request import Size, dollars_to_hold, shares_to_hold
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Terms
 
 _ID = UUID(int=1)
 _AT = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -41,7 +43,7 @@ class Dealing:
     deal: Deal = field(init=False)
     participants: list[Participant] = field(init=False)
     first_holds: list[int] = field(init=False)
-    outcome: Outcome | None = field(default=None, init=False)
+    house: HousePart | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         orders = [self._order(number, wish) for number, wish in enumerate(self.wishes, 1)]
@@ -63,14 +65,18 @@ class Dealing:
     @property
     def to_deal(self) -> int:
         """What is to be dealt with the venue, or by the house itself."""
-        made = self.market_order
-        return made.requested if made.capacity is Capacity.PRINCIPAL else made.quantity
+        return self.market_order.quantity
 
     @property
     def house_after(self) -> int:
         """The house's inventory once the market order has ended."""
-        assert self.outcome is not None
-        return self.inventory - self.market_order.supplied + self.outcome.house_shares
+        assert self.house is not None
+        return self.inventory - self.market_order.supplied + self.house.shares
+
+    @property
+    def street(self) -> Fill:
+        """What was dealt with the clearing house."""
+        return Fill(*street_part(self.market_order, self.fill.quantity, self.fill.amount))
 
     def execute(self, quantity: int, price: int, *, ends: bool = False) -> list[OrderFill]:
         """The venue reports an execution, and with ``ends`` in the same breath that it leaves the rest unfilled."""
@@ -81,20 +87,30 @@ class Dealing:
 
     def again(self) -> list[OrderFill]:
         """What the fill so far would change if it were shared out once more."""
-        return fills_of(Progress(self.market_order, self.fill, None, None), self.participants)
+        return self._fills(Progress(self.market_order, self.fill, self.fill, None, None, 0))
+
+    def _fills(self, progress: Progress) -> list[OrderFill]:
+        return fills_of(progress, self.orders, plan(progress, self.participants))
 
     def _apply(self, filled: Fill, ending: MarketOrderStatus | None) -> list[OrderFill]:
-        progress = Progress(self.market_order, filled, ending, None)
-        fills = fills_of(progress, self.participants)
+        progress = Progress(self.market_order, filled, self.fill, ending, None, 0)
+        fills = self._fills(progress)
         news = {fill.order.id: fill for fill in fills}
         self.participants = [
             replace(each, order=_after(each.order, news[each.order.id])) if each.order.id in news else each
             for each in self.participants
         ]
+        self.market_order = replace(
+            self.market_order,
+            filled_quantity=filled.quantity,
+            filled_amount=filled.amount,
+            allocated_quantity=filled.quantity,
+            allocated_amount=filled.amount,
+            customers_quantity=sum(order.filled_quantity for order in self.orders),
+            customers_amount=sum(order.filled_amount for order in self.orders),
+        )
         if ending is not None:
-            quantity = sum(order.filled_quantity for order in self.orders)
-            self.outcome = outcome_of(progress, quantity, sum(order.filled_amount for order in self.orders))
-        self.market_order = replace(self.market_order, filled_quantity=filled.quantity, filled_amount=filled.amount)
+            self.house = house_part(self.market_order, filled.quantity, filled.amount)
         return fills
 
     def _order(self, number: int, wish: Wish) -> Order:
@@ -107,6 +123,7 @@ class Dealing:
             book_id=number,
             instrument_id=2,
             side=self.side,
+            terms=Terms(),
             amount=wish.size.amount,
             quantity=held if wish.size.everything else wish.size.quantity,
             sell_all=wish.size.everything,
@@ -114,12 +131,8 @@ class Dealing:
             reference_price=self.price,
             held=held,
             funding=Funding(settled=held) if buys else Funding(),
-            filled_quantity=0,
-            filled_amount=0,
             market_order_id=self.market_order_id,
-            reason=None,
             placed_at=_AT,
-            ended_at=None,
         )
 
     def _stated(self, order: Order) -> int:
@@ -136,19 +149,16 @@ class Dealing:
             book_id=1_000,
             instrument_id=2,
             side=self.side,
+            terms=Terms(),
             status=MarketOrderStatus.SENT,
             capacity=self.deal.capacity,
             requested=requested,
-            quantity=self.deal.quantity,
+            quantity=requested if self.deal.capacity is Capacity.PRINCIPAL else self.deal.quantity,
             supplied=self.deal.supplied,
             reference_price=self.price,
-            filled_quantity=0,
-            filled_amount=0,
             trade_date=date(2026, 11, 25),
             settles_on=date(2026, 11, 27),
-            reason=None,
             created_at=_AT,
-            ended_at=None,
         )
 
 

@@ -72,7 +72,12 @@ class Model:
             self.balances[order.book, 1, "unsettled"] += amount
             if amount:
                 self.proceeds.append((event.data["settles_on"], order.book, amount))
-        if event.type in (EventType.ORDER_FILLED, EventType.ORDER_CANCELED, EventType.ORDER_REJECTED):
+        if event.type in (
+            EventType.ORDER_FILLED,
+            EventType.ORDER_CANCELED,
+            EventType.ORDER_REJECTED,
+            EventType.ORDER_EXPIRED,
+        ):
             self._release(order)
 
     def _bought(self, order: ModelOrder, quantity: int, amount: int) -> None:

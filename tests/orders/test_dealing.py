@@ -55,7 +55,7 @@ def run(case: Case) -> Dealing:
     for quantity, price in executions:
         last = ends_early and quantity + dealing.fill.quantity == sum(piece for piece, _ in executions)
         dealing.execute(quantity, price, ends=last)
-    assert dealing.outcome is not None
+    assert dealing.house is not None
     return dealing
 
 
@@ -68,7 +68,7 @@ def test_nothing_that_was_posted_is_taken_back(case: Case) -> None:
             assert fill.last_quantity >= 0
             assert fill.last_amount >= 0
             assert fill.last_amount % CENT == 0
-        if dealing.outcome is None:
+        if dealing.house is None:
             assert all(not fill.last_quantity and not fill.last_amount for fill in dealing.again())
 
 
@@ -76,14 +76,14 @@ def test_nothing_that_was_posted_is_taken_back(case: Case) -> None:
 @given(dealings())
 def test_customers_and_house_together_have_what_was_dealt(case: Case) -> None:
     dealing = run(case)
-    made, outcome = dealing.market_order, dealing.outcome
-    assert outcome is not None
+    made, house = dealing.market_order, dealing.house
+    assert house is not None
     customers = sum(order.filled_quantity for order in dealing.orders)
     street = 0 if made.capacity is Capacity.PRINCIPAL else made.filled_quantity
     towards = 1 if made.side is Side.BUY else -1
     assert towards * customers + dealing.house_after - dealing.inventory == towards * street
     assert dealing.house_after >= 0
-    assert outcome.house_amount + outcome.customers_amount == outcome.street.amount
+    assert house.amount + made.customers_amount == dealing.street.amount
 
 
 @settings(deadline=None, max_examples=120)

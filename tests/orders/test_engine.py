@@ -9,8 +9,8 @@ from app.clients.open import OpenAccount, open_accounts
 from app.kernel.ids import new_id
 from app.ledger.books import open_tenant
 from app.market.types import Side
-from app.orders import close_window
-from app.orders.types import OrderStatus
+from app.orders import gather
+from app.orders.types import Group, OrderStatus, Terms
 from app.venues.port import VenueOrder
 from tests.world import running
 
@@ -28,7 +28,7 @@ async def test_an_order_off_hours_waits_for_the_open_while_crypto_trades(databas
         await world.pass_time(2_000, 100)
         assert (await world.order(shares)).status is OrderStatus.ACCEPTED
         assert (await world.order(coins)).status is OrderStatus.FILLED
-        assert await world.engine.run_due() >= world.clock.now() + timedelta(milliseconds=500), "it doesn't spin"
+        assert await world.engine.run_due() >= world.clock.now() + timedelta(milliseconds=100), "it doesn't spin"
         await world.jump(MONDAY_OPEN)
         await world.pass_time(300)
         assert (await world.order(shares)).status is OrderStatus.FILLED
@@ -37,7 +37,7 @@ async def test_an_order_off_hours_waits_for_the_open_while_crypto_trades(databas
 async def test_a_window_with_too_many_orders_becomes_several_market_orders(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(close_window, "MAX_PARTICIPANTS", 3)
+    monkeypatch.setattr(gather, "MAX_PARTICIPANTS", 3)
     async with running(database_url) as world:
         people = [await world.investor(100) for _ in range(7)]
         orders = await asyncio.gather(*(world.place(each, Side.BUY, "KO", amount="10.00") for each in people))
@@ -116,7 +116,7 @@ async def test_a_tenant_whose_journal_is_locked_makes_no_other_wait(database_url
                 stuck = asyncio.create_task(
                     world.writers.of_journal(other.id).submit(open_accounts, OpenAccount(new_id(), "Stuck", "test"))
                 )
-                world.engine.notice(other.id, world.instrument("KO").id, Side.BUY)
+                world.engine.notice(Group(other.id, world.instrument("KO").id, Side.BUY, Terms()))
                 await world.pass_time(300)
                 assert (await world.order(order)).status is OrderStatus.FILLED
                 assert not stuck.done()

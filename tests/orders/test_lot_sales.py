@@ -14,7 +14,6 @@ import pytest
 from app.clients.types import Account
 from app.kernel.money import UNIT, to_units
 from app.market.types import Side
-from app.orders.execute import apply_reports
 from app.orders.types import OrderStatus
 from app.venues.paper import PaperBehaviour
 from app.venues.port import Report, ReportKind
@@ -42,7 +41,7 @@ class Hand:
 
     async def says(self, *reports: Report) -> None:
         """All at once: they come in one batch."""
-        await asyncio.gather(*(self.world.commits.submit(apply_reports, report) for report in reports))
+        await asyncio.gather(*(self.world.told(report) for report in reports))
 
     async def executes(self, order_id: UUID, quantity: str, price: str) -> None:
         made = await self.market_order_of(order_id)

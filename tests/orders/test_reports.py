@@ -2,13 +2,12 @@
 
 import pytest
 
-from app.kernel.ids import new_id
 from app.kernel.money import CENT, UNIT, to_units
 from app.ledger.reads import custody_proof
 from app.ledger.replay import replay
 from app.market.types import Side
-from app.orders.execute import apply_reports
-from app.orders.send import Sending, mark_sent
+from app.orders.lead import Lead, lead, shard_of
+from app.orders.route import Sending, mark_sent
 from app.orders.types import MarketOrderStatus, OrderStatus
 from app.venues.paper import PaperBehaviour
 from app.venues.port import Report, ReportKind
@@ -47,11 +46,10 @@ async def all_is_accounted_for(world: World) -> None:
 async def test_an_ending_waits_for_the_execution_that_got_lost(database_url: str) -> None:
     async with running(database_url, SLOW) as world:
         report = await dealt(world)
-        await world.commits.submit(apply_reports, ending(report, 30 * UNIT))
+        await world.told(ending(report, 30 * UNIT))
         status = "SELECT status FROM market_order WHERE id = $1"
-        assert await world.pool.fetchval(status, report.client_order_id) == MarketOrderStatus.PARTIALLY_FILLED
-        await world.commits.submit(apply_reports, report)
-        await world.commits.submit(apply_reports, ending(report, 30 * UNIT))
+        assert await world.pool.fetchval(status, report.client_order_id) == MarketOrderStatus.SENT
+        await world.told(report)
         assert await world.pool.fetchval(status, report.client_order_id) == MarketOrderStatus.CANCELED
         filled = await world.pool.fetchrow("SELECT id, filled_quantity, status FROM customer_order")
         assert filled is not None
@@ -62,8 +60,8 @@ async def test_an_ending_waits_for_the_execution_that_got_lost(database_url: str
 async def test_what_is_dealt_after_the_end_is_the_houses(database_url: str) -> None:
     async with running(database_url, SLOW) as world:
         report = await dealt(world)
-        await world.commits.submit(apply_reports, ending(report, 0))
-        await world.commits.submit(apply_reports, report)
+        await world.told(ending(report, 0))
+        await world.told(report)
         left = await world.pool.fetchval(
             "SELECT count(*) FROM ledger.account JOIN market_order USING (book_id) WHERE balance <> 0"
         )
@@ -76,12 +74,15 @@ async def test_what_is_dealt_after_the_end_is_the_houses(database_url: str) -> N
         await all_is_accounted_for(world)
 
 
-async def test_only_the_process_that_claims_a_market_order_may_send_it(database_url: str) -> None:
+async def test_only_the_process_that_leads_a_shard_may_send(database_url: str) -> None:
     async with running(database_url, SLOW) as world:
         report = await dealt(world)
-        stranger = await world.commits.submit(mark_sent, Sending(report.client_order_id, new_id()))
-        owner = await world.commits.submit(mark_sent, Sending(report.client_order_id, world.engine.id))
-        assert (stranger, owner) == (False, True)
+        shard = shard_of(world.instrument("KO").id)
+        ours = (await lead(world.pool, world.engine.id, world.clock.now()))[shard]
+        late = await world.commits.submit(mark_sent, Sending(report.client_order_id, Lead(shard, ours.epoch - 1)))
+        owner = await world.commits.submit(mark_sent, Sending(report.client_order_id, ours))
+        assert late is None
+        assert owner is not None
         sent = await world.pool.fetchval("SELECT count(*) FROM ledger.event WHERE type = 'MARKET_ORDER_SENT'")
         assert sent == 1
 

@@ -33,12 +33,13 @@ from app.ledger.chart import Kind
 from app.ledger.idempotency import IdempotencyKey, idempotency_key
 from app.ledger.reads import custody_proof, log_after
 from app.ledger.replay import replay
-from app.market.types import Quote, Side
+from app.market.types import Quote, Side, TimeInForce
 from app.orders.cancel import CancelOrder, cancel
-from app.orders.execute import apply_reports
 from app.orders.place import PlaceOrder, place
 from app.orders.reads import orders_by_id
 from app.orders.request import Size, check_worth, dollars_to_hold, reference_price, shares_to_hold
+from app.orders.terms import terms_of
+from app.orders.types import Group, OrderType, Terms
 from app.venues.paper import PaperBehaviour
 from app.venues.port import Report, ReportKind
 from tests.conftest import fresh_database
@@ -166,7 +167,8 @@ class Trading(RuleBasedStateMachine):
             check_worth(Side.BUY, size, price)
         except Refusal:
             return
-        command = PlaceOrder(account.id, account.book_id, quote.instrument_id, Side.BUY, size, price, "test")
+        terms = self.terms(quote.instrument_id)
+        command = PlaceOrder(account.id, account.book_id, quote.instrument_id, Side.BUY, size, quote, "test", terms)
         answer, hold = self.submit(place, command), dollars_to_hold(size, price)
         if self.model.buying_power(account.book_id) < hold:
             assert isinstance(answer, Refusal)
@@ -180,7 +182,9 @@ class Trading(RuleBasedStateMachine):
         quote = self.world.market.quote(asset)
         assert quote is not None
         price = reference_price(Side.SELL, quote)
-        answer = self.submit(place, PlaceOrder(account.id, book, asset, Side.SELL, size, price, "test"))
+        answer = self.submit(
+            place, PlaceOrder(account.id, book, asset, Side.SELL, size, quote, "test", self.terms(asset))
+        )
         available = self.model.balances[book, asset, "position"]
         hold = shares_to_hold(size, price, available)
         if hold == 0 or hold > available:
@@ -194,7 +198,9 @@ class Trading(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1_000))
     def cancel(self, which: int) -> None:
         if self.orders:
-            self.submit(cancel, CancelOrder(self.orders[which % len(self.orders)], "test"))
+            order = self.orders[which % len(self.orders)]
+            if not isinstance(self.submit(cancel, CancelOrder(order, "test")), Refusal):
+                self.run(self.world.leaves(order))
 
     @rule(milliseconds=st.integers(1, 400))
     def wait(self, milliseconds: int) -> None:
@@ -242,8 +248,12 @@ class Trading(RuleBasedStateMachine):
             to_units(row["price"]),
         )
         before = self.run(self.world.everything())
-        self.run(self.world.commits.submit(apply_reports, report))
+        self.run(self.world.told(report))
         assert self.run(self.world.everything()) == before
+
+    def terms(self, asset: int) -> Terms:
+        instrument, now = self.world.market.instruments[asset], self.world.clock.now()
+        return terms_of(OrderType.MARKET, None, TimeInForce.DAY, None, instrument, now)
 
     def quote(self, symbol: str) -> Quote:
         quote = self.world.market.quote(self.world.instrument(symbol).id)
@@ -253,7 +263,7 @@ class Trading(RuleBasedStateMachine):
     def accepted(self, id_: UUID, order: ModelOrder, side: Side) -> None:
         self.model.orders[id_] = order
         self.orders.append(id_)
-        self.world.engine.notice(self.world.commits.journal.id, order.asset, side)
+        self.world.engine.notice(Group(self.world.commits.journal.id, order.asset, side, Terms()))
 
     def hear(self) -> None:
         """Let the model hear of what the engine did."""

@@ -11,7 +11,7 @@ from app.market.types import Side
 from app.venues.house import REMEMBERED_FOR
 from app.venues.port import Change, ReportKind, VenueOrder
 from tests.venues.tale import Tale
-from tests.venues.trial import INSTRUMENT, Counterparty, InProcess
+from tests.venues.trial import INSTRUMENT, Counterparty, InProcess, session_close
 
 pytestmark = pytest.mark.asyncio
 
@@ -40,6 +40,14 @@ async def test_an_order_lowered_is_dealt_whole_at_the_lower_quantity(house: Coun
     house.trial.set_price(Decimal("97.50"))
     await house.listen()
     assert [report.quantity for report in tale.of(ReportKind.EXECUTION)] == [60 * UNIT]
+
+
+async def test_a_change_after_the_close_is_too_late_although_nobody_looked(house: Counterparty) -> None:
+    tale = await house.send(limit="50")
+    await house.trial.market_reaches(session_close(house.trial.market_now()))
+    answer = await house.answer_to(tale, Change(tale.order, 1, 0, None))
+    assert answer.kind is ReportKind.CHANGE_REJECTED
+    assert [report.kind for report in tale.reports[:2]] == [ReportKind.NEW, ReportKind.EXPIRED]
 
 
 async def test_without_a_quote_it_waits(house: Counterparty) -> None:

@@ -1,8 +1,10 @@
 """What is the paper venue's own: chance, and a memory that several processes share."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -142,6 +144,28 @@ async def test_an_order_in_the_middle_of_its_executions_expires(paper: PaperMark
     assert (tale.ending.kind, tale.ending.at) == (ReportKind.EXPIRED, close)
 
 
+async def test_nothing_is_executed_after_the_close_although_an_answer_is_still_to_come(paper: PaperMarket) -> None:
+    us = paper(replace(STEADY, answer_ms=(500, 500)))
+    close = session_close(us.trial.market_now())
+    await us.trial.market_reaches(close - timedelta(milliseconds=250))
+    tale = await us.send()
+    await us.until(lambda: us.trial.market_now() >= close - timedelta(milliseconds=100), "most of the time is over")
+    await us.trial.venue.change(Change(tale.order, 1, 0, 99 * UNIT))
+    await us.until(lambda: us.trial.market_now() >= close, "the session ends")
+    executed = tale.executed
+    await us.until(lambda: tale.ending, "it expires")
+    tale.check_in_order()
+    assert tale.kinds == {ReportKind.NEW, ReportKind.EXECUTION, ReportKind.REPLACED, ReportKind.EXPIRED}
+    assert tale.executed == executed < 99 * UNIT
+
+
+async def test_an_order_that_is_too_old_when_it_arrives_is_acknowledged_and_expires_once(paper: PaperMarket) -> None:
+    us = paper(PaperBehaviour(acknowledge_ms=(100, 100)))
+    tale = await us.send(time_in_force=TimeInForce.GTD, expires_at=us.trial.market_now())
+    await us.a_while()
+    assert [report.kind for report in tale.reports] == [ReportKind.NEW, ReportKind.EXPIRED]
+
+
 async def test_executions_are_busted_even_after_the_end(paper: PaperMarket) -> None:
     us = paper(PaperBehaviour(split=1.0, bust=1.0, aftermath_ms=(2_000, 3_000)))
     tale = await us.send()
@@ -150,6 +174,7 @@ async def test_executions_are_busted_even_after_the_end(paper: PaperMarket) -> N
     await us.a_while(5)
     tale.check_in_order()
     assert tale.reports[-1].cumulative_quantity == 0
+    assert tale.reports[-1].at > tale.of(ReportKind.EXECUTION)[-1].at
     assert {report.refers_to for report in tale.of(ReportKind.BUST)} == {
         report.execution_id for report in tale.of(ReportKind.EXECUTION)
     }
@@ -264,6 +289,36 @@ async def test_reports_come_twice_late_or_not_at_all(paper: PaperMarket) -> None
     await us.until(lambda: all(tale.executed == 100 * UNIT for tale in tales), "who asks is told all")
     for tale in tales:
         tale.check()
+
+
+async def test_an_answer_that_was_read_long_ago_does_not_hide_a_newer_one(pool: EnginePool) -> None:
+    """Our question and a change are under way at once, and what the question found is the older."""
+    read, go_on = asyncio.Event(), asyncio.Event()
+
+    class SlowReads:
+        acquire, fetch, fetchval = pool.acquire, pool.fetch, pool.fetchval
+
+        async def fetchrow(self, query: str, *values: object) -> object:
+            row = await pool.fetchrow(query, *values)
+            read.set()
+            await go_on.wait()
+            return row
+
+    slow: Any = SlowReads()
+    trial = InProcess(lambda market, clock: PaperVenue(slow, market, clock=clock), ManualClock(WEDNESDAY))
+    us = Counterparty(trial, trial.clock.now)
+    tale = await us.send(limit="50")
+    await us.until(lambda: tale.reports, "it is acknowledged")
+    await us.a_while(0.1)
+    asking = asyncio.create_task(trial.venue.knows(tale.order))
+    await read.wait()
+    await trial.venue.change(Change(tale.order, 1, 0, None))
+    go_on.set()
+    assert await asking
+    for _ in range(50):
+        await trial.wait()
+        await us.listen(take=False)
+    assert tale.ending, "it is canceled, and we hear of it before anybody thinks it abandoned"
 
 
 async def test_it_says_when_to_come_back_and_rings_when_that_has_changed(paper: PaperMarket) -> None:

@@ -1,0 +1,1 @@
+"""Cases: what a person must decide, with the history of how they did."""

@@ -1,0 +1,85 @@
+"""An operator's case and the entries of its history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+
+class CaseKind(StrEnum):
+    """What has to be decided. An open list: a room that brings cases adds its own."""
+
+    VENUE_ORDER_UNCLEAR = "VENUE_ORDER_UNCLEAR"
+
+
+class SubjectType(StrEnum):
+    """What a case can be about. An open list too."""
+
+    ACCOUNT = "ACCOUNT"
+    ORDER = "ORDER"
+    MARKET_ORDER = "MARKET_ORDER"
+
+
+class CaseStatus(StrEnum):
+    """Where a case stands. The last two are final: what comes up again is a new case."""
+
+    OPEN = "OPEN"
+    IN_PROGRESS = "IN_PROGRESS"
+    RESOLVED = "RESOLVED"
+    DISMISSED = "DISMISSED"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (CaseStatus.RESOLVED, CaseStatus.DISMISSED)
+
+
+class CaseAction(StrEnum):
+    """What was done with a case; its event is of the type ``CASE_`` and this."""
+
+    OPENED = "OPENED"
+    REPORTED_AGAIN = "REPORTED_AGAIN"
+    ASSIGNED = "ASSIGNED"
+    NOTED = "NOTED"
+    RESOLVED = "RESOLVED"
+    DISMISSED = "DISMISSED"
+
+
+#: The most characters that a person's note may have.
+MAX_NOTE: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a case is about."""
+
+    type: SubjectType
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something that a person must decide; ``owner_id`` is the operator who is at it."""
+
+    id: UUID
+    kind: CaseKind
+    subject: Subject
+    summary: str
+    detail: dict[str, Any]
+    status: CaseStatus
+    owner_id: UUID | None
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEntry:
+    """What was done with a case, by whom; ``owner_id`` is to whom it was assigned, if that is what was done."""
+
+    id: UUID
+    case_id: UUID
+    action: CaseAction
+    actor: str
+    note: str
+    owner_id: UUID | None
+    at: datetime

@@ -1,0 +1,142 @@
+"""Closes windows, sends market orders to their venues, and asks the venues for less."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from app.kernel.clock import Clock
+from app.ledger.writers import Writers
+from app.market.market import Market
+from app.market.types import Instrument
+from app.orders.gather import Gather, Gathered, gather
+from app.orders.lead import Lead, shard_of
+from app.orders.leave import Asked, LetGo, ask_to_let_go
+from app.orders.recover import Open
+from app.orders.request import reference_price
+from app.orders.route import Sending, as_sent, mark_sent
+from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus
+from app.venues.house import HOUSE
+from app.venues.port import Change, Report, Venue
+from app.venues.venues import Venues
+
+TakeIn = Callable[[Venue, Sequence[Report]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Dealing:
+    """Works for the shards that this process leads: ``leads`` by shard."""
+
+    writers: Writers
+    market: Market
+    venues: Venues
+    clock: Clock
+    take_in: TakeIn
+    leads: dict[int, Lead] = field(default_factory=dict)
+    windows: dict[Group, datetime] = field(default_factory=dict)
+
+    def due_at(self, group: Group) -> datetime | None:
+        """When the group's window closes; None while it is not dealt in, or its instrument is not one that we know."""
+        instrument = self.market.instruments.get(group.instrument_id)
+        if instrument is None or shard_of(group.instrument_id) not in self.leads:
+            return None
+        at = self.market.clock.now()
+        profile = self.venues.profile(instrument, at)
+        return self.windows[group] + profile.window_length(at) if profile.trades(at) else None
+
+    async def deal(self, group: Group) -> None:
+        """Close the window, and send what it has become."""
+        instrument, quote = self.market.instruments[group.instrument_id], self.market.quote(group.instrument_id)
+        if quote is None:
+            return  # and the window stays open until there is one
+        opened_at = self.windows.pop(group)
+        price = group.terms.limit_price or reference_price(group.side, quote)
+        gathered = await self._gather(group, instrument, opened_at, price, None)
+        if gathered.open_since is not None:
+            self.windows.setdefault(group, gathered.open_since)
+        if gathered.market_order is not None:
+            await self._complete(gathered.market_order, instrument)
+
+    async def _gather(
+        self, group: Group, instrument: Instrument, opened_at: datetime, price: int, begun: UUID | None
+    ) -> Gathered:
+        profile = self.venues.profile(instrument, self.market.clock.now())
+        command = Gather(
+            group,
+            opened_at,
+            price,
+            profile.whole_shares,
+            profile.venue,
+            *self.market.trade_dates(instrument),
+            lead=self.leads.get(shard_of(instrument.id)),
+            market_order_id=begun,
+        )
+        return await self.writers.of_journal(group.journal_id).submit(gather, command)
+
+    async def _complete(self, made: MarketOrder, instrument: Instrument) -> None:
+        """Write the rest of a long statement, then send."""
+        while made.status is MarketOrderStatus.GATHERING:
+            gathered = await self._gather(made.group, instrument, made.created_at, made.reference_price, made.id)
+            if gathered.open_since is not None:
+                self.windows.setdefault(made.group, gathered.open_since)
+            if gathered.market_order is None:
+                return
+            made = gathered.market_order
+        await self.send(made)
+
+    async def send(self, made: MarketOrder) -> None:
+        """Send it, if it is ours to send; the venue recognises what it has already."""
+        lead = self.leads.get(shard_of(made.instrument_id))
+        if lead is None:
+            return
+        order = await self.writers.of_journal(made.journal_id).submit(mark_sent, Sending(made.id, lead))
+        if order is not None:
+            await self._venue_of(made).submit(order)
+
+    async def let_go(self, market_order: UUID, journal_id: int, instrument_id: int) -> None:
+        """Ask the venue to deal less, for those who want to leave."""
+        instrument = self.market.instruments[instrument_id]
+        whole = self.venues.profile(instrument, self.market.clock.now()).whole_shares
+        asked = await self.writers.of_journal(journal_id).submit(ask_to_let_go, LetGo(market_order, whole))
+        if asked is not None:
+            await self._ask(asked)
+
+    async def _ask(self, asked: Asked) -> None:
+        made = asked.market_order
+        venue = self._venue_of(made)
+        if asked.without_asking is None:
+            await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
+            return
+        report = Report(
+            venue.name,
+            made.id,
+            asked.without_asking,
+            self.market.clock.now(),
+            cumulative_quantity=made.filled_quantity,
+            order_quantity=asked.quantity or 0,
+            number=asked.number,
+        )
+        await self.take_in(venue, [report])
+
+    async def resume(self, found: Open) -> None:
+        """Go on with a market order that another process began, or of which nothing was heard.
+
+        The venue is asked what became of it; it is sent only if the venue has never heard of it.
+        """
+        made, at_venue = found.market_order, found.venue_order
+        if made.status is MarketOrderStatus.GATHERING:
+            await self._complete(made, self.market.instruments[made.instrument_id])
+        elif at_venue.sent_at is None:
+            await self.send(made)
+        else:
+            known = await self._venue_of(made).knows(as_sent(made))
+            if known is False:
+                await self.send(made)
+            elif known and at_venue.number > at_venue.accepted:
+                asked = Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
+                await self._ask(asked)
+
+    def _venue_of(self, made: MarketOrder) -> Venue:
+        instrument = self.market.instruments[made.instrument_id]
+        name = HOUSE if made.capacity is Capacity.PRINCIPAL else self.venues.route(instrument)
+        return self.venues.by_name[name]

@@ -1,0 +1,20 @@
+"""Orders whose time is over end as EXPIRED."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.infra.database import EnginePool
+
+#: Market time for which a venue may take to expire an order by itself before it is asked to let go of it.
+GRACE = timedelta(minutes=10)
+
+
+async def expired(pool: EnginePool, market_now: datetime) -> list[tuple[int, UUID]]:
+    """Orders to be ended, with their journals: those that wait at once, those with a venue after its grace."""
+    rows = await pool.fetch(
+        "SELECT journal_id, id FROM customer_order WHERE ended_at IS NULL AND ends_as IS NULL"
+        " AND expires_at <= CASE WHEN status = 'ACCEPTED' THEN $1::timestamptz ELSE $2::timestamptz END LIMIT 1000",
+        market_now,
+        market_now - GRACE,
+    )
+    return [(row["journal_id"], row["id"]) for row in rows]

@@ -1,0 +1,150 @@
+"""What a venue's reports mean for a market order: the state machine of the order at the venue. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from app.kernel.money import multiply
+from app.orders.allocate import Fill
+from app.orders.plan import Progress
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, VenueOrderState, VenueOrderStatus
+from app.venues.port import ENDINGS, Report, ReportKind
+
+_PENDING = (VenueOrderStatus.PENDING_NEW, VenueOrderStatus.PENDING_REPLACE, VenueOrderStatus.PENDING_CANCEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A report with the clearing business date of what it tells of, and the day on which that settles."""
+
+    report: Report
+    trade_date: date
+    settles_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution that stands: its id with us, what it was, and whether it was shared out already."""
+
+    id: UUID
+    quantity: int
+    price: int
+    allocated: bool
+
+    @property
+    def amount(self) -> int:
+        return multiply(self.quantity, self.price)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """An execution that a bust took back, or that a correction (``instead``) replaces."""
+
+    execution: Execution
+    told: Told
+    instead: Execution | None
+
+
+@dataclass(slots=True)
+class Hearing:
+    """A market order, and what is new about it."""
+
+    market_order: MarketOrder
+    venue_order: VenueOrderState
+    executions: list[tuple[Execution, Told]] = field(default_factory=list)
+    taken_back: list[TakenBack] = field(default_factory=list)
+    changed: list[Report] = field(default_factory=list)
+    refused: list[Report] = field(default_factory=list)
+
+    def execute(self, execution: Execution, told: Told) -> None:
+        """An execution that was not known."""
+        self.executions.append((execution, told))
+        self._dealt(execution.quantity, execution.amount)
+        if told.settles_on >= self.market_order.settles_on:
+            self.market_order = replace(self.market_order, trade_date=told.trade_date, settles_on=told.settles_on)
+
+    def take_back(self, taken: TakenBack) -> None:
+        """An execution does not stand, or not as it was told first."""
+        self.taken_back.append(taken)
+        self._dealt(-taken.execution.quantity, -taken.execution.amount)
+        if taken.instead is not None:
+            self._dealt(taken.instead.quantity, taken.instead.amount)
+
+    def hear(self, report: Report, at: datetime) -> None:
+        """Anything but an execution, a bust or a correction."""
+        was = self.venue_order
+        self.venue_order = replace(was, heard_at=at)
+        if was.status.is_final:
+            return
+        pending = report.number == was.number and was.number > was.accepted
+        if report.kind is ReportKind.NEW and was.status is VenueOrderStatus.PENDING_NEW:
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
+        elif report.kind is ReportKind.REPLACED and pending:
+            self.changed.append(report)
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW, accepted=report.number)
+            self.market_order = replace(self.market_order, quantity=report.order_quantity)
+        elif report.kind is ReportKind.CHANGE_REJECTED and pending:
+            self.refused.append(report)
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
+        elif report.kind in ENDINGS:
+            self.venue_order = replace(
+                self.venue_order,
+                status=VenueOrderStatus(report.kind.value),
+                accepted=was.number if pending else was.accepted,
+                told_quantity=report.cumulative_quantity,
+                reason=report.reason,
+            )
+
+    def _dealt(self, quantity: int, amount: int) -> None:
+        made = self.market_order
+        self.market_order = replace(
+            made, filled_quantity=made.filled_quantity + quantity, filled_amount=made.filled_amount + amount
+        )
+        if self.venue_order.status is VenueOrderStatus.PENDING_NEW and quantity > 0:
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
+
+    @property
+    def standing(self) -> Fill:
+        """What still stands of the part that was shared out before."""
+        quantity, amount = self.market_order.allocated_quantity, self.market_order.allocated_amount
+        for taken in self.taken_back:
+            if taken.execution.allocated:
+                quantity -= taken.execution.quantity
+                amount -= taken.execution.amount
+                if taken.instead is not None:
+                    quantity += taken.instead.quantity
+                    amount += taken.instead.amount
+        return Fill(quantity, amount)
+
+
+def progress_of(made: MarketOrder, at_venue: VenueOrderState, standing: Fill) -> Progress:
+    """Where the market order stands.
+
+    It is over when all is dealt, or when the venue has ended it and we know of every execution that it told of: an
+    ending that tells of more waits for what got lost.
+    """
+    fill = Fill(made.filled_quantity, made.filled_amount)
+    ending: MarketOrderStatus | None = None
+    if made.ended_at is None:
+        if fill.quantity >= made.quantity:
+            ending = MarketOrderStatus.FILLED
+        elif at_venue.status.is_final and at_venue.told_quantity == fill.quantity:
+            rejected = at_venue.status is VenueOrderStatus.REJECTED and not fill.quantity
+            canceled = at_venue.status in (VenueOrderStatus.REJECTED, VenueOrderStatus.FILLED) and not rejected
+            ending = MarketOrderStatus.CANCELED if canceled else MarketOrderStatus(at_venue.status.value)
+    reason = at_venue.reason if ending is not MarketOrderStatus.FILLED else None
+    return Progress(made, fill, standing, ending, reason, at_venue.accepted)
+
+
+def street_part(made: MarketOrder, quantity: int, amount: int) -> tuple[int, int]:
+    """What of a deal is between us and the clearing house: nothing, when the house itself was the counterparty."""
+    return (0, 0) if made.capacity is Capacity.PRINCIPAL else (quantity, amount)
+
+
+def in_order(told: Sequence[Told]) -> Mapping[UUID, list[Told]]:
+    """Reports by market order, in the order in which they came."""
+    found: dict[UUID, list[Told]] = {}
+    for each in told:
+        found.setdefault(each.report.client_order_id, []).append(each)
+    return found

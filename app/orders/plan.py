@@ -1,0 +1,143 @@
+"""What each order of a market order has, or gives back, now that the venue told more. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.kernel.money import CENT, divide_half_up
+from app.market.types import Side
+from app.orders.allocate import Allotment, Claim, Fill, Stage, allocate, turn_of
+from app.orders.share_out import share_out
+from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a market order stands with its venue.
+
+    ``fill`` is all that stands; ``standing`` is what still stands of the part that was shared out before (less than
+    that, or at another price, once executions were taken back or corrected). ``ending`` says whether and how it is
+    over now; ``accepted`` is the venue's last word on requests, which frees the orders that waited for it.
+    """
+
+    market_order: MarketOrder
+    fill: Fill
+    standing: Fill
+    ending: MarketOrderStatus | None
+    reason: str | None
+    accepted: int
+
+    @property
+    def stage(self) -> Stage:
+        if self.ending is None:
+            return Stage.OPEN
+        return Stage.COMPLETE if self.ending is MarketOrderStatus.FILLED else Stage.CUT_SHORT
+
+    @property
+    def before(self) -> Fill:
+        """What was shared out before."""
+        made = self.market_order
+        return Fill(made.allocated_quantity, made.allocated_amount)
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether something that was shared out does not stand any more."""
+        return self.standing != self.before
+
+    def frees(self, order: Order) -> bool:
+        """Whether the venue has let go of what is not filled of the order."""
+        return order.change_number is not None and order.change_number <= self.accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """An order and its line of the allocation statement."""
+
+    order: Order
+    stated: int
+
+
+def plan(progress: Progress, participants: Sequence[Participant]) -> list[Allotment]:
+    """What each order has of the fill in all, in the order of ``participants``."""
+    had = [Allotment(each.order.filled_quantity, each.order.filled_amount) for each in participants]
+    if progress.taken_back:
+        had = _restate(progress, participants, had)
+    if progress.market_order.ended_at is not None or not progress.fill.quantity:
+        return had  # what is dealt after the end is the house's
+    taking_part = [
+        index
+        for index, each in enumerate(participants)
+        if each.order.ended_at is None and not progress.frees(each.order)
+    ]
+    done = sum(each.quantity for each in had) - sum(had[index].quantity for index in taking_part)
+    claims = [_claim(participants[index], had[index]) for index in taking_part]
+    if claims:
+        for index, allotment in zip(taking_part, _allocate(progress, claims, done), strict=True):
+            had[index] = allotment
+    return had
+
+
+def _claim(participant: Participant, had: Allotment) -> Claim:
+    order = participant.order
+    limit = order.held + order.filled_quantity if order.side is Side.SELL else None
+    leaving = order.ends_as is not None
+    return Claim(order.id, participant.stated, order.amount, limit, had.quantity, had.amount, leaving)
+
+
+def _allocate(progress: Progress, claims: Sequence[Claim], done: int) -> list[Allotment]:
+    """``done`` shares are those of orders that take no part any more."""
+    made = progress.market_order
+    obtainable, least = _bounds(progress, claims)
+    return allocate(
+        claims,
+        progress.fill,
+        side=made.side,
+        market_order_id=made.id,
+        obtainable=max(0, obtainable - done),
+        least=max(0, least - done),
+        stage=progress.stage,
+    )
+
+
+def _bounds(progress: Progress, claims: Sequence[Claim]) -> tuple[int, int]:
+    """The most shares that customers can have (or sell), and the least that they must sell, in all."""
+    made, filled = progress.market_order, progress.fill.quantity
+    if progress.stage is not Stage.COMPLETE:
+        return filled, max(0, filled - made.supplied)
+    principal = made.capacity is Capacity.PRINCIPAL
+    if made.side is Side.BUY:
+        return made.supplied if principal else made.quantity + made.supplied, 0
+    most = sum(claim.limit or 0 for claim in claims) + made.customers_quantity
+    return most, 0 if principal else max(0, made.quantity - made.supplied)
+
+
+def _restate(progress: Progress, participants: Sequence[Participant], had: Sequence[Allotment]) -> list[Allotment]:
+    """Everyone's part of what still stands, at its average price.
+
+    The house gives up its own part first; what customers have to give back is shared out by what they have.
+    """
+    made, before, standing = progress.market_order, progress.before, progress.standing
+    turn = [turn_of(made.id, each.order.id) for each in participants]
+    shares = [each.quantity for each in had]
+    in_all = sum(shares)
+    left = min(in_all, standing.quantity + max(0, in_all - before.quantity))
+    if left < in_all:
+        back = share_out(in_all - left, shares, [0] * len(shares), turn)
+        shares = [each - given for each, given in zip(shares, back, strict=True)]
+    price = standing if standing.quantity else before
+    worth, unit = left * price.amount, price.quantity * CENT
+    if not left:
+        return [Allotment(0, 0) for _ in had]
+    cents = divide_half_up(worth, unit) if made.side is Side.BUY else worth // unit
+    paid = [each * CENT for each in share_out(cents, shares, [0] * len(shares), turn)]
+    if made.side is Side.BUY:
+        paid = [
+            cash if each.order.amount is None else min(cash, each.order.amount)
+            for each, cash in zip(participants, paid, strict=True)
+        ]
+    return [Allotment(quantity, amount) for quantity, amount in zip(shares, paid, strict=True)]
+
+
+def after(progress: Progress) -> MarketOrder:
+    """The market order once this progress is shared out to customers (the house's part aside)."""
+    made = progress.market_order
+    return replace(made, allocated_quantity=progress.fill.quantity, allocated_amount=progress.fill.amount)

@@ -1,0 +1,44 @@
+"""Why an order, or a rule, was declined."""
+
+from enum import StrEnum
+
+
+class RiskError(StrEnum):
+    """Why an order was not let through."""
+
+    KILL_SWITCH_ENGAGED = "KILL_SWITCH_ENGAGED"
+    TRADING_HALTED = "TRADING_HALTED"
+    INSTRUMENT_RESTRICTED = "INSTRUMENT_RESTRICTED"
+    ACCOUNT_RESTRICTED = "ACCOUNT_RESTRICTED"
+    QUOTE_STALE = "QUOTE_STALE"
+    PRICE_OUTSIDE_COLLAR = "PRICE_OUTSIDE_COLLAR"
+    ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
+    RATE_EXCEEDED = "RATE_EXCEEDED"
+    DAILY_VALUE_EXCEEDED = "DAILY_VALUE_EXCEEDED"
+    SETTLED_CASH_ONLY = "SETTLED_CASH_ONLY"
+
+
+class SetRuleError(StrEnum):
+    """Why a rule was not set."""
+
+    VALUE_INVALID = "VALUE_INVALID"
+    SCOPE_INVALID = "SCOPE_INVALID"
+    DATES_INVALID = "DATES_INVALID"
+    REASON_INVALID = "REASON_INVALID"
+    ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
+    INSTRUMENT_UNKNOWN = "INSTRUMENT_UNKNOWN"
+
+
+class EndRuleError(StrEnum):
+    """Why a rule was not ended."""
+
+    ALREADY_ENDED = "ALREADY_ENDED"
+    REASON_INVALID = "REASON_INVALID"
+
+
+class ReleaseError(StrEnum):
+    """Why a kill switch was not released."""
+
+    NOT_ENGAGED = "NOT_ENGAGED"
+    REASON_INVALID = "REASON_INVALID"
+    INSTRUMENT_UNKNOWN = "INSTRUMENT_UNKNOWN"

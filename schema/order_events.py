@@ -1,0 +1,77 @@
+"""What happens to orders, event by event."""
+
+import datetime
+from typing import Any, TypeAlias
+
+import strawberry
+
+from app.kernel import events
+from app.kernel.money import parse, to_units
+from resolvers import journal as resolve_journal
+from resolvers.ids import encode_cursor
+from schema.money import Money, dollars
+from schema.orders import Order
+from schema.relay import Info
+from schema.scalars import Decimal
+
+Event_ = strawberry.Parent[events.Event]
+EventType: TypeAlias = events.EventType
+strawberry.enum(EventType, description="What happened.")
+
+
+def units_in(event: events.Event, name: str) -> int | None:
+    """A figure in an event's data, in units."""
+    text = event.data.get(name)
+    return None if text is None else to_units(parse(text))
+
+
+def figure(name: str) -> Any:
+    """A resolver for a quantity in an event's data."""
+
+    def resolver(root: Event_) -> Any:
+        return units_in(root, name)
+
+    return resolver
+
+
+def dollars_in(name: str) -> Any:
+    """A resolver for an amount in an event's data."""
+
+    def resolver(root: Event_) -> Any:
+        return dollars(units_in(root, name))
+
+    return resolver
+
+
+def _event_cursor(root: Event_) -> str:
+    return encode_cursor(root.sequence)
+
+
+async def _event_order(root: Event_, info: Info) -> Any:
+    return await resolve_journal.order_of(info.context, root)
+
+
+def _event_reason(root: Event_) -> str | None:
+    return root.data.get("reason")
+
+
+@strawberry.type(description="A change of an order's state.")
+class OrderEvent:
+    cursor: str = strawberry.field(resolver=_event_cursor, description="Pass it as `after` to go on from here.")
+    type: EventType = strawberry.field(description="What happened.")
+    order: Order = strawberry.field(resolver=_event_order, description="The order as it stands now.")
+    last_quantity: Decimal | None = strawberry.field(
+        resolver=figure("last_quantity"), description="How many this event filled; null when the order is accepted."
+    )
+    last_amount: Money | None = strawberry.field(
+        resolver=dollars_in("last_amount"), description="For how much; null when the order is accepted."
+    )
+    cumulative_quantity: Decimal | None = strawberry.field(
+        resolver=figure("cumulative_quantity"), description="How many are filled in all; null when it is accepted."
+    )
+    cumulative_amount: Money | None = strawberry.field(
+        resolver=dollars_in("cumulative_amount"), description="For how much in all; null when it is accepted."
+    )
+    reason: str | None = strawberry.field(resolver=_event_reason, description="Why it ended, where there is a reason.")
+    recorded_at: datetime.datetime = strawberry.field(description="When it was recorded.")
+    effective_at: datetime.datetime = strawberry.field(description="When it took effect, on the market's clock.")

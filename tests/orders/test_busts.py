@@ -1,0 +1,217 @@
+"""Deals that are taken back or corrected: every share and cent goes where it came from, or is owed."""
+
+from uuid import UUID
+
+import pytest
+
+from app.kernel.money import UNIT, to_units
+from app.ledger.reads import custody_proof
+from app.ledger.replay import replay
+from app.market.types import Side
+from app.orders.types import OrderStatus
+from app.venues.paper import PaperBehaviour
+from app.venues.port import Report, ReportKind
+from tests.world import World, running
+
+pytestmark = pytest.mark.asyncio
+
+SILENT = PaperBehaviour(first_ms=(10**9, 10**9))
+
+
+async def market_order_of(world: World, order: UUID) -> UUID:
+    id_ = (await world.order(order)).market_order_id
+    assert id_ is not None
+    return id_
+
+
+async def says(
+    world: World, id_: UUID, kind: ReportKind, execution: str, quantity: int, price: int, *, refers_to: str = ""
+) -> None:
+    at = world.clock.now()
+    await world.told(Report("paper", id_, kind, at, execution, quantity * UNIT, price * UNIT, refers_to=refers_to))
+
+
+async def sums(world: World) -> dict[str, int]:
+    """Balances by kind of account, over everybody, of dollars and shares."""
+    rows = await world.pool.fetch(
+        "SELECT k.code, a.asset_id = 1 AS cash, sum(a.balance) AS units FROM ledger.account a"
+        " JOIN ledger.account_kind k ON k.id = a.kind GROUP BY 1, 2 HAVING sum(a.balance) <> 0"
+    )
+    return {f"{row['code']} {'USD' if row['cash'] else 'shares'}": to_units(row["units"]) // UNIT for row in rows}
+
+
+async def all_is_accounted_for(world: World) -> None:
+    journal = world.commits.journal.id
+    left = await world.pool.fetch(
+        "SELECT 1 FROM ledger.account JOIN market_order m USING (book_id) WHERE m.ended_at IS NOT NULL AND balance <> 0"
+    )
+    assert left == []
+    async with world.read() as connection:
+        assert all(proof.difference == 0 for proof in await custody_proof(connection, journal))
+    async with world.pool.acquire() as connection:
+        assert (await replay(connection, journal)).disagreement is None
+    lots = await world.pool.fetch(
+        "SELECT p.book_id FROM"
+        " (SELECT book_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1) p"
+        " LEFT JOIN (SELECT book_id, sum(remaining) AS shares FROM lot GROUP BY 1) l USING (book_id)"
+        " WHERE p.shares <> coalesce(l.shares, 0)"
+    )
+    assert lots == []
+
+
+async def bought(world: World, dollars: int = 2_000) -> UUID:
+    """Ten shares at $100, in executions of six and four."""
+    ann = await world.investor(dollars)
+    order = await world.place(ann, Side.BUY, "KO", quantity="10")
+    await world.pass_time(100)
+    made = await market_order_of(world, order)
+    await says(world, made, ReportKind.EXECUTION, "one", 6, 100)
+    await says(world, made, ReportKind.EXECUTION, "two", 4, 100)
+    assert (await world.order(order)).status is OrderStatus.FILLED
+    return order
+
+
+async def test_a_bust_after_the_end_gives_back_money_and_takes_the_shares(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        await says(world, await market_order_of(world, order), ReportKind.BUST, "bust", 0, 0, refers_to="two")
+        found = await world.order(order)
+        assert (found.status, found.filled_quantity, found.filled_amount) == (
+            OrderStatus.CANCELED,
+            6 * UNIT,
+            600 * UNIT,
+        )
+        assert await sums(world) == {
+            "position shares": 6,
+            "settled USD": 1_400,
+            "street shares": -6,
+            "street USD": 600,
+            "fbo USD": -2_000,
+        }
+        await all_is_accounted_for(world)
+
+
+async def test_a_bust_is_taken_in_once(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        made = await market_order_of(world, order)
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="two")
+        before = await sums(world)
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="two")
+        await says(world, made, ReportKind.BUST, "another", 0, 0, refers_to="two")
+        assert await sums(world) == before
+        await all_is_accounted_for(world)
+
+
+async def test_all_of_it_is_busted(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        made = await market_order_of(world, order)
+        for execution in ("one", "two"):
+            await says(world, made, ReportKind.BUST, f"bust {execution}", 0, 0, refers_to=execution)
+        assert (await world.order(order)).filled_quantity == 0
+        assert await sums(world) == {"settled USD": 2_000, "fbo USD": -2_000}
+        await all_is_accounted_for(world)
+
+
+@pytest.mark.parametrize(("price", "cash"), [(90, 1_040), (110, 960)])
+async def test_a_corrected_price_is_everybodys_average(database_url: str, price: int, cash: int) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        made = await market_order_of(world, order)
+        await says(world, made, ReportKind.CORRECTION, "again", 4, price, refers_to="two")
+        found = await world.order(order)
+        assert found.status is OrderStatus.FILLED
+        assert (found.filled_quantity, found.filled_amount) == (10 * UNIT, (2_000 - cash) * UNIT)
+        assert (await sums(world))["settled USD"] == cash
+        await all_is_accounted_for(world)
+
+
+async def test_shares_that_were_sold_meanwhile_are_owed_and_made_good(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        ann = (await world.order(order)).account_id
+        account = await world.account(ann)
+        sale = await world.place(account, Side.SELL, "KO", everything=True)
+        await world.pass_time(100)
+        await says(world, await market_order_of(world, sale), ReportKind.EXECUTION, "sold", 10, 105)
+        await says(world, await market_order_of(world, order), ReportKind.BUST, "bust", 0, 0, refers_to="one")
+        found = await sums(world)
+        assert found["receivable shares"] == -6
+        await all_is_accounted_for(world)
+        again = await world.place(account, Side.BUY, "KO", quantity="8")
+        await world.pass_time(100)
+        await says(world, await market_order_of(world, again), ReportKind.EXECUTION, "new", 8, 100)
+        await world.pass_time(2_000)
+        found = await sums(world)
+        assert "receivable shares" not in found
+        assert found["position shares"] == 2
+        await all_is_accounted_for(world)
+
+
+async def test_a_bust_of_a_sale_gives_the_shares_back_and_takes_the_money(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        account = await world.account((await world.order(order)).account_id)
+        sale = await world.place(account, Side.SELL, "KO", quantity="7")
+        await world.pass_time(100)
+        made = await market_order_of(world, sale)
+        await says(world, made, ReportKind.EXECUTION, "s1", 5, 110)
+        await says(world, made, ReportKind.EXECUTION, "s2", 2, 110)
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="s1")
+        assert await world.shares(account, "KO") == 8 * UNIT
+        assert (await world.cash(account)).unsettled == 220 * UNIT
+        due = await world.pool.fetchval("SELECT sum(amount) FROM cash_settlement WHERE settled_at IS NULL")
+        assert due == 220
+        sold = await world.pool.fetchrow("SELECT sum(quantity) AS q, sum(proceeds) AS p FROM lot_sale")
+        assert sold is not None
+        assert (sold["q"], sold["p"]) == (2, 220)
+        await all_is_accounted_for(world)
+
+
+async def test_a_bust_while_more_may_come_goes_back_behind_the_order(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(2_000)
+        order = await world.place(ann, Side.BUY, "KO", quantity="10", limit="100.00")
+        await world.pass_time(100)
+        made = await market_order_of(world, order)
+        await says(world, made, ReportKind.EXECUTION, "one", 6, 100)
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="one")
+        found = await world.order(order)
+        assert (found.status, found.held, found.filled_quantity) == (OrderStatus.NEW, 1_000 * UNIT, 0)
+        await says(world, made, ReportKind.EXECUTION, "two", 10, 99)
+        found = await world.order(order)
+        assert (found.status, found.filled_amount) == (OrderStatus.FILLED, 990 * UNIT)
+        await all_is_accounted_for(world)
+
+
+async def test_a_bust_that_comes_before_its_execution_is_asked_for_again(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(2_000)
+        order = await world.place(ann, Side.BUY, "KO", quantity="10")
+        await world.pass_time(100)
+        made = await market_order_of(world, order)
+        before = await world.everything()
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="one")
+        assert await world.everything() == before
+
+
+async def test_several_customers_give_back_in_proportion_and_the_house_first(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(2_000) for _ in range(3)]
+        orders = [await world.place(each, Side.BUY, "KO", quantity="3.3") for each in people]
+        await world.pass_time(100)
+        made = await market_order_of(world, orders[0])
+        await says(world, made, ReportKind.EXECUTION, "one", 7, 100)
+        await says(world, made, ReportKind.EXECUTION, "two", 3, 101)
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="two")
+        found = [await world.order(each) for each in orders]
+        assert sum(order.filled_quantity for order in found) == 7 * UNIT
+        assert max(o.filled_quantity for o in found) - min(o.filled_quantity for o in found) <= 1
+        assert "inventory shares" not in await sums(world)
+        await all_is_accounted_for(world)
+        # What had settled before would go back with the same date as the deal, so both ways meet there.
+        await world.jump(world.clock.now().replace(day=30))
+        await world.pass_time(2_000)
+        assert "street shares" not in await sums(world)
+        await all_is_accounted_for(world)
