@@ -100,8 +100,7 @@ class Connection:
                 reason = await self._turn()
                 if reason is not None:
                     return reason
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK)
+                await wake_or(self._wake, TICK)
         except (Fenced, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             self._writer.transport.abort()  # closing would wait for a peer that may not read any more
             return f"broken off: {error!r}"
@@ -186,6 +185,13 @@ class Connection:
         for _, outcome in self._posted:
             fail(outcome, NotLoggedOn(f"{self._session.config.id}: the connection ended, nothing was sent"))
         self._posted = []
+
+
+async def wake_or(wake: asyncio.Event, seconds: float) -> None:
+    """Wait until woken, or so long. ``wait_for`` would, in Python 3.11, swallow a cancellation that comes with waking."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
 
 
 def fail(outcome: "asyncio.Future[None]", error: Exception) -> None:

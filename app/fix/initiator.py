@@ -65,7 +65,7 @@ class Initiator:
                 await asyncio.shield(running)
             except asyncio.CancelledError:
                 await self.line.close()
-                await running
+                await asyncio.wait({running})  # however it ends: it must not take the cancellation's place
                 raise
             finally:
                 watching.cancel()

@@ -2,11 +2,10 @@
 
 The venue behind is used through its port alone. What the client was told is in the session's journal and nowhere else:
 a ticket is put together from it when it is needed, so a crash at any moment is answered by starting again. The ids
-that the venue behind sees are not the client's (see ``_inside``), as no venue's are.
+that the venue behind sees are not the client's (see ``other_side``), as no venue's are.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from app.fix.connection import wake_or
 from app.fix.errors import FieldError, NotLoggedOn
 from app.fix.line import Line
 from app.fix.message import Message
@@ -88,8 +88,7 @@ class VenueDesk:
             except Exception:
                 self._tickets.clear()
                 log.exception("FIX desk stumbled")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN)
+            await wake_or(self._wake, LOOK_AGAIN)
             self._wake.clear()
 
     def ring(self) -> None:
@@ -143,7 +142,7 @@ class VenueDesk:
             elif ticket is not None:
                 await self.line.send(self._nothing(message, "8", DUPLICATE_ORDER, f"there is an order {name} already"))
             return
-        await self._venue.submit(replace(order, client_order_id=_inside(order.client_order_id)))
+        await self._venue.submit(replace(order, client_order_id=other_side(order.client_order_id)))
 
     async def _change(self, delivery: Delivery) -> None:
         message = delivery.message
@@ -163,7 +162,7 @@ class VenueDesk:
             text = f"the request {message[Tag.CL_ORD_ID]} came before"
             await self.line.send(_cancel_reject(message, DUPLICATE_CHANGE, text))
             return
-        inside = replace(ticket.order, client_order_id=_inside(id_))
+        inside = replace(ticket.order, client_order_id=other_side(id_))
         await self._venue.change(replace(change, order=inside))
 
     async def _status(self, message: Message) -> None:
@@ -174,7 +173,7 @@ class VenueDesk:
             await self.line.send(self._nothing(message, ExecType.ORDER_STATUS, UNKNOWN_ORDER, text))
             return
         await self.line.send(ticket.tell_status(new_id().hex, self._market_clock.now(), request_id))
-        await self._venue.knows(replace(ticket.order, client_order_id=_inside(id_)))
+        await self._venue.knows(replace(ticket.order, client_order_id=other_side(id_)))
 
     def _nothing(self, message: Message, exec_type: str, reason: str, text: str) -> Message:
         """An ExecutionReport about an order that is none here."""
@@ -215,7 +214,7 @@ class VenueDesk:
             return
         messages, told = [], []
         for inside in self._untold:
-            report = replace(inside, client_order_id=_inside(inside.client_order_id))
+            report = replace(inside, client_order_id=other_side(inside.client_order_id))
             ticket = await self._ticket(report.client_order_id)
             if ticket is None:
                 continue  # another client's of the same venue, who will be told by another desk
@@ -279,7 +278,7 @@ def _cancel_reject(message: Message, reason: str, text: str) -> Message:
     return Message.of(MsgType.ORDER_CANCEL_REJECT, fields)
 
 
-def _inside(id_: UUID) -> UUID:
+def other_side(id_: UUID) -> UUID:
     """The client's id for the venue's, or the other way round, with nothing to remember.
 
     A venue that serves us in-process may keep its book in the same database; were the ids the same, the one would take
