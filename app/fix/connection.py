@@ -188,7 +188,7 @@ class Connection:
 
 
 async def wake_or(wake: asyncio.Event, seconds: float) -> None:
-    """Wait until woken, or so long. ``wait_for`` would, in Python 3.11, swallow a cancellation that comes with waking."""
+    """Wait until woken, or so long. Python 3.11's ``wait_for`` would swallow a cancellation that comes with it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wake.wait()

@@ -7,6 +7,7 @@ import pytest
 
 from app.fix.acceptor import Acceptor
 from app.fix.codec import Framer, decode, encode
+from app.fix.connection import wake_or
 from app.fix.errors import NotLoggedOn, SessionHeld
 from app.fix.journal import LEASE
 from app.fix.line import Line
@@ -177,6 +178,25 @@ async def test_a_newer_call_replaces_the_older_connection(database_url: str) -> 
         await both.disconnected()
         await both.connected()
         assert both.wire.calls > first
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_who_is_woken_and_cancelled_at_once_ends(steps: int) -> None:
+    wake = asyncio.Event()
+
+    async def work() -> None:
+        while True:
+            await wake_or(wake, 1)
+            wake.clear()
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    wake.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+    assert done == {task}
 
 
 async def test_text_that_no_database_takes_spoils_nothing(database_url: str) -> None:
