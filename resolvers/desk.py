@@ -1,7 +1,8 @@
 """The desk: what an operator sees of the whole tenant."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.identity.policy import Action, require
@@ -9,13 +10,31 @@ from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
 from app.ledger.reads import CustodyProof, custody_proof, head_position, log_after
 from app.ledger.writers import stream_of_journal
-from app.orders.reads import market_orders
-from app.orders.types import MarketOrder
+from app.market.types import Side
+from app.orders.reads import OrderFilter, market_orders, orders_found
+from app.orders.types import MarketOrder, Order, OrderStatus, OrderType
 from resolvers.context import Context
+from resolvers.market import by_symbol
 from resolvers.orders import LOOK_AGAIN
 from resolvers.paging import cursor_number
+from resolvers.requests import parse_id
 
 _CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSearch:
+    """Which orders to look for, as the API takes it; what is None is not asked for."""
+
+    account_id: str | None
+    symbol: str | None
+    statuses: Sequence[OrderStatus] | None
+    side: Side | None
+    type: OrderType | None
+    market_order_id: str | None
+    placed_from: datetime | None
+    placed_before: datetime | None
+    stuck: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +63,33 @@ async def custody(context: Context, desk: Desk) -> list[CustodyProof]:
         return await custody_proof(connection, desk.journal_id)
 
 
-async def market_orders_page(context: Context, desk: Desk, asked: PageOf[UUID]) -> Page[MarketOrder]:
-    """Market orders, newest first."""
+async def market_orders_page(context: Context, desk: Desk, stuck: bool, asked: PageOf[UUID]) -> Page[MarketOrder]:
+    """Market orders, or only those that are stuck, newest first."""
+    at = context.services.clock.now() if stuck else None
     async with context.read() as connection:
-        return await market_orders(connection, desk.journal_id, asked)
+        return await market_orders(connection, desk.journal_id, asked, at)
+
+
+async def orders_page(context: Context, desk: Desk, wanted: OrderSearch, asked: PageOf[UUID]) -> Page[Order]:
+    """The tenant's orders that are wanted, newest first. Raises a ``Refusal`` for an id that is none."""
+    instrument = None if wanted.symbol is None else by_symbol(context, wanted.symbol)
+    if wanted.symbol is not None and instrument is None:
+        return Page([], has_next=False, has_previous=False)
+    found = OrderFilter(
+        account_id=None if wanted.account_id is None else parse_id(wanted.account_id, "Account", "accountId"),
+        instrument_id=None if instrument is None else instrument.id,
+        statuses=wanted.statuses,
+        side=wanted.side,
+        type=wanted.type,
+        market_order_id=None
+        if wanted.market_order_id is None
+        else parse_id(wanted.market_order_id, "MarketOrder", "marketOrderId"),
+        placed_from=wanted.placed_from,
+        placed_before=wanted.placed_before,
+        stuck_at=context.services.clock.now() if wanted.stuck else None,
+    )
+    async with context.read() as connection:
+        return await orders_found(connection, desk.journal_id, found, asked)
 
 
 async def find_market_order(context: Context, market_order_id: UUID) -> MarketOrder | None:

@@ -25,8 +25,9 @@ from app.orders.reads import (
     market_orders_by_id,
     orders_by_id,
     orders_of,
+    venue_orders_of,
 )
-from app.orders.types import MarketOrder, Order
+from app.orders.types import MarketOrder, Order, VenueOrderState
 from app.risk.reads import rules_by_id
 from app.risk.types import RiskRule
 
@@ -49,7 +50,10 @@ class Loaders:
         self.order: DataLoader[UUID, Order | None] = _loader(read, orders_by_id, None)
         self.market_order: DataLoader[UUID, MarketOrder | None] = _loader(read, market_orders_by_id, None)
         self.executions: DataLoader[UUID, list[Execution]] = _loader(read, executions_of, [])
-        self.allocations: DataLoader[UUID, list[Allocation]] = _loader(read, allocations_of, [])
+        self.allocations: DataLoader[tuple[UUID, PageOf[UUID]], Page[Allocation]] = _loader(
+            read, _paged(allocations_of), _NOTHING
+        )
+        self.venue_order: DataLoader[UUID, VenueOrderState | None] = _loader(read, venue_orders_of, None)
         self.orders: DataLoader[tuple[UUID, PageOf[UUID]], Page[Order]] = _loader(read, _paged(orders_of), _NOTHING)
         self.activity: DataLoader[tuple[int, PageOf[int]], Page[Event]] = _loader(read, _paged(activity), _NOTHING)
         self.event: DataLoader[tuple[int, int], Event | None] = _loader(read, events_at, None)

@@ -12,25 +12,24 @@ from app.identity.policy import Action, Denied
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.ids import new_id
-from app.kernel.money import multiply, ratio, to_cents, to_decimal
+from app.kernel.money import to_decimal
+from app.ledger.commit import Batch
 from app.ledger.idempotency import idempotency_key
 from app.ledger.reads import stream_after
 from app.ledger.types import Cash
 from app.ledger.writers import stream_of_book
 from app.market.calendar import calendar_of
 from app.market.types import Instrument, Quote, Side, TimeInForce
-from app.market.windows import window_length
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.place import PlaceOrder, place
+from app.orders.preview import Preview, preview
 from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.request import (
     Size,
     check_instrument,
     check_open,
     check_worth,
-    dollars_to_hold,
     reference_price,
-    shares_to_hold,
     size_of,
 )
 from app.orders.terms import terms_of
@@ -61,17 +60,12 @@ class OrderRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What an order would do, at the quote of this moment. Units of 1e-8."""
+class OrderPreview:
+    """What an order would do, and when."""
 
     instrument: Instrument
-    side: Side
-    price: int
-    quantity: int
-    amount: int
-    hold: int
+    preview: Preview
     cash: Cash
-    shares_available: int
     trades_at: datetime
     window_milliseconds: int
     settles_on: date
@@ -111,35 +105,30 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
     return await _fresh(context, order_id)
 
 
-async def preview_order(context: Context, request: OrderRequest) -> Preview:
-    """What ``place_order`` would do now. Raises the same refusals, but for what is available."""
+async def preview_order(context: Context, request: OrderRequest) -> OrderPreview:
+    """What ``place_order`` would do now, and what could refuse it. Raises a ``Refusal`` for what can't be an order."""
     account = await account_for(context, request.account_id, Action.VIEW_ACCOUNT)
     check_open(account)
     instrument, quote, size, terms = _checked(context, request)
-    positions = {each.asset: each for each in await context.loaders.positions.load(account.book_id)}
-    available = positions[instrument.id].available if instrument.id in positions else 0
-    price = reference_price(request.side, quote)
-    market = context.services.market
-    now = market.clock.now()
-    calendar = calendar_of(instrument.exchange)
-    trades_at = now if calendar.is_open(now) else calendar.next_open(now)
-    price = terms.limit_price or price
-    hold = (
-        dollars_to_hold(size, price, terms.type) if request.side is Side.BUY else shares_to_hold(size, price, available)
+    command = PlaceOrder(
+        account.id, account.book_id, instrument.id, request.side, size, quote, context.principal.actor, terms
     )
-    quantity = ratio(size.amount, price) if size.amount is not None else size.quantity or hold
-    return Preview(
-        instrument=instrument,
-        side=request.side,
-        price=price,
-        quantity=quantity,
-        amount=size.amount if size.amount is not None else to_cents(multiply(quantity, price)),
-        hold=hold,
-        cash=await context.loaders.cash.load(account.book_id),
-        shares_available=available,
-        trades_at=trades_at,
-        window_milliseconds=round(window_length(instrument, now).total_seconds() * 1000),
-        settles_on=market.trade_dates(instrument)[1],
+    services = context.services
+    writer, market, now = await services.writers.of(account.tenant_id), services.market, services.market.clock.now()
+    cash = await context.loaders.cash.load(account.book_id)
+    await context.renew()
+    async with services.engine_pool.acquire() as connection:
+        found = await preview(Batch(connection, writer.journal, services.clock.now(), now), command)
+    if isinstance(found, Refusal):
+        raise found
+    calendar = calendar_of(instrument.exchange)
+    return OrderPreview(
+        instrument,
+        found,
+        cash,
+        now if calendar.is_open(now) else calendar.next_open(now),
+        round(services.orders.window_length(instrument).total_seconds() * 1000),
+        market.trade_dates(instrument)[1],
     )
 
 
@@ -163,17 +152,17 @@ async def replace_order(context: Context, order_id: str, change: ChangeRequest, 
     writer = await context.services.writers.of(account.tenant_id)
     try:
         check_open(account)
-        wanted = _replacement(context, order, change)
+        wanted, quote = _replacement(context, order, change)
     except Refusal:
         if await writer.answered(idempotency) is None:
             raise
     else:
         await context.renew()
-        await writer.submit(replace_orders, ReplaceOrder(order.id, wanted), idempotency)
+        await writer.submit(replace_orders, ReplaceOrder(order.id, wanted, quote), idempotency)
     return await _let_engine_know(context, order.id)
 
 
-def _replacement(context: Context, order: Order, change: ChangeRequest) -> Replacement:
+def _replacement(context: Context, order: Order, change: ChangeRequest) -> tuple[Replacement, Quote]:
     """The whole of what is wanted: the order as it is, with the changes. Raises a ``Refusal``."""
     market, terms = context.services.market, order.terms
     instrument, quote = check_instrument(
@@ -193,7 +182,7 @@ def _replacement(context: Context, order: Order, change: ChangeRequest) -> Repla
         expires_at = terms.expires_at
     found = terms_of(terms.type, limit, time_in_force, expires_at, instrument, market.clock.now())
     check_worth(order.side, size, found.limit_price or reference_price(order.side, quote))
-    return Replacement(new_id(), size.amount, size.quantity, found, context.principal.actor)
+    return Replacement(new_id(), size.amount, size.quantity, found, context.principal.actor), quote
 
 
 async def cancel_order(context: Context, order_id: str, key: str) -> Order:

@@ -14,11 +14,11 @@ from app.kernel.paging import Page, PageOf
 from app.ledger.commit import UseCase
 from app.ledger.idempotency import idempotency_key
 from app.market.types import Instrument
+from app.orders.stop import set_rules
 from app.risk.check import SetRule
 from app.risk.end import EndRule, Release, end_rules, release
 from app.risk.errors import ReleaseError, SetRuleError
 from app.risk.reads import rules
-from app.risk.set import set_rules
 from app.risk.types import RiskRule, RuleKind, Scope
 from resolvers import market
 from resolvers.context import Context
@@ -124,6 +124,7 @@ async def _submit(
     writer = await context.services.writers.of(principal.tenant_id)
     await context.renew()
     rule_id = await writer.submit(use_case, command, idempotency)
+    context.services.orders.look()
     await context.renew()
     rule = await context.loaders.risk_rule.load(rule_id)
     assert rule is not None, "it was committed just now"

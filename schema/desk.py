@@ -1,14 +1,13 @@
 """The desk: the whole tenant at a glance, for operators."""
 
 import datetime
-from typing import Any, TypeAlias
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from app.kernel import events
 from app.ledger import reads as ledger
-from app.orders import types as orders
 from resolvers import cases as resolve_cases
 from resolvers import desk as resolve
 from resolvers import market as resolve_market
@@ -17,15 +16,13 @@ from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
 from schema.cases import Case, Status
 from schema.market import Instrument
-from schema.money import Money, dollars
+from schema.market_orders import MarketOrder
+from schema.money import Money
 from schema.order_events import EventType, dollars_in, figure
-from schema.orders import Capacity, Execution, Side
-from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
+from schema.orders import Order, OrderStatus, OrderType, Side
+from schema.relay import After, Before, Connection, First, Info, Last, connection
 from schema.risk import RiskRule
 from schema.scalars import Decimal
-
-MarketOrderStatus: TypeAlias = orders.MarketOrderStatus
-strawberry.enum(MarketOrderStatus, description="Where a market order stands with its venue.")
 
 
 def _asset(root: strawberry.Parent[ledger.CustodyProof], info: Info) -> Any:
@@ -45,73 +42,6 @@ class Custody:
     difference: Decimal = strawberry.field(description="Zero, or something is wrong.")
 
 
-Made_ = strawberry.Parent[orders.MarketOrder]
-
-
-def _market_order_id(root: Made_) -> strawberry.ID:
-    return strawberry.ID(encode_id("MarketOrder", root.id))
-
-
-def _instrument(root: Made_, info: Info) -> Any:
-    return resolve_market.by_id(info.context, root.instrument_id)
-
-
-def _average_price(root: Made_) -> Any:
-    return dollars(root.average_price)
-
-
-def _filled_amount(root: Made_) -> Any:
-    return dollars(root.filled_amount)
-
-
-async def _executions(root: Made_, info: Info) -> Any:
-    return await info.context.loaders.executions.load(root.id)
-
-
-async def _allocations(root: Made_, info: Info) -> Any:
-    return await info.context.loaders.allocations.load(root.id)
-
-
-def _allocation_order(root: Any) -> strawberry.ID:
-    return strawberry.ID(encode_id("Order", root.order_id))
-
-
-def _allocation_amount(root: Any) -> Any:
-    return dollars(root.filled_amount)
-
-
-@strawberry.type(description="An order's line of the allocation statement, written before the market order was sent.")
-class Allocation:
-    order_id: strawberry.ID = strawberry.field(resolver=_allocation_order, description="Which order.")
-    quantity: Decimal = strawberry.field(description="Its stated share.")
-    filled_quantity: Decimal = strawberry.field(description="What it was given.")
-    filled_amount: Money = strawberry.field(resolver=_allocation_amount, description="For how much.")
-
-
-@strawberry.type(description="Customers' orders of one instrument and side, dealt as one.")
-class MarketOrder(Node):
-    id: strawberry.ID = strawberry.field(resolver=_market_order_id, description="Opaque and stable.")
-    instrument: Instrument = strawberry.field(resolver=_instrument, description="What is dealt.")
-    side: Side = strawberry.field(description="Which way.")
-    status: MarketOrderStatus = strawberry.field(description="Where it stands.")
-    capacity: Capacity = strawberry.field(description="In which role the firm deals.")
-    requested: Decimal = strawberry.field(description="What the customers' orders add up to.")
-    quantity: Decimal = strawberry.field(description="What is dealt with the venue.")
-    supplied: Decimal = strawberry.field(description="What the house gives from its inventory.")
-    filled_quantity: Decimal = strawberry.field(description="What is dealt so far.")
-    filled_amount: Money = strawberry.field(resolver=_filled_amount, description="For how much in all.")
-    average_price: Money | None = strawberry.field(resolver=_average_price, description="For how much each.")
-    settles_on: datetime.date = strawberry.field(description="When it settles.")
-    created_at: datetime.datetime = strawberry.field(description="When the window closed.")
-    ended_at: datetime.datetime | None = strawberry.field(description="When it came to its end.")
-    executions: list[Execution] = strawberry.field(resolver=_executions, description="The deals.")
-    allocations: list[Allocation] = strawberry.field(resolver=_allocations, description="Who takes part.")
-
-    @classmethod
-    def is_type_of(cls, obj: Any, _info: Any) -> bool:
-        return isinstance(obj, orders.MarketOrder)
-
-
 Desk_ = strawberry.Parent[resolve.Desk]
 
 
@@ -123,11 +53,66 @@ async def _position(root: Desk_, info: Info) -> str:
     return encode_cursor(await resolve.position(info.context, root))
 
 
+Stuck = Annotated[
+    bool,
+    strawberry.argument(description="Only those whose venue has owed an answer for a minute, or told of an odd end."),
+]
+
+
 async def _market_orders(
-    root: Desk_, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    root: Desk_,
+    info: Info,
+    stuck: Stuck = False,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Any:
-    page = await resolve.market_orders_page(info.context, root, asked_page(first, after, last, before, UUID))
+    page = await resolve.market_orders_page(info.context, root, stuck, asked_page(first, after, last, before, UUID))
     return connection(page, lambda made: made.id)
+
+
+@strawberry.input(
+    description="Which orders to look for: those for which all of it holds. What is left out is not asked."
+)
+class OrderFilter:
+    account_id: strawberry.ID | None = strawberry.field(default=None, description="Of this account.")
+    symbol: str | None = strawberry.field(default=None, description="Of this instrument.")
+    statuses: list[OrderStatus] | None = strawberry.field(default=None, description="In one of these states.")
+    side: Side | None = strawberry.field(default=None, description="That way.")
+    type: OrderType | None = strawberry.field(default=None, description="At the market's price, or with a limit.")
+    market_order_id: strawberry.ID | None = strawberry.field(default=None, description="Dealt in this market order.")
+    placed_from: datetime.datetime | None = strawberry.field(default=None, description="Accepted then or later.")
+    placed_before: datetime.datetime | None = strawberry.field(default=None, description="Accepted before then.")
+    stuck: bool = strawberry.field(default=False, description="Open, in a market order that is stuck.")
+
+
+Filter = Annotated[OrderFilter | None, strawberry.argument(description="Which; all of them if left out.")]
+
+
+async def _orders(
+    root: Desk_,
+    info: Info,
+    filter: Filter = None,  # noqa: A002
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Any:
+    found = filter or OrderFilter()
+    wanted = resolve.OrderSearch(
+        account_id=found.account_id,
+        symbol=found.symbol,
+        statuses=found.statuses,
+        side=found.side,
+        type=found.type,
+        market_order_id=found.market_order_id,
+        placed_from=found.placed_from,
+        placed_before=found.placed_before,
+        stuck=found.stuck,
+    )
+    page = await resolve.orders_page(info.context, root, wanted, asked_page(first, after, last, before, UUID))
+    return connection(page, lambda order: order.id)
 
 
 async def _risk_rules(
@@ -157,6 +142,9 @@ class Desk:
     )
     market_orders: Connection[MarketOrder] = strawberry.field(
         resolver=_market_orders, description="Market orders, newest first."
+    )
+    orders: Connection[Order] = strawberry.field(
+        resolver=_orders, description="Everybody's orders, or those that are looked for, newest first."
     )
     risk_rules: Connection[RiskRule] = strawberry.field(
         resolver=_risk_rules, description="Rules that orders must keep, and those that ended, newest first."

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, banking, cases, risk, trading
+from schema import accounts, banking, cases, operate, risk, trading
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
@@ -46,6 +46,15 @@ class Mutation:
     )
     release_kill_switch: risk.ReleaseKillSwitchPayload = strawberry.mutation(
         resolver=risk.release_kill_switch, description="Let orders through again, for operators."
+    )
+    force_expire_order: operate.ForceExpireOrderPayload = strawberry.mutation(
+        resolver=operate.force_expire_order,
+        description="End a stuck order now with what is filled, for operators. What its venue may still deal of it "
+        "is the house's.",
+    )
+    ask_venue_again: operate.AskVenueAgainPayload = strawberry.mutation(
+        resolver=operate.ask_venue_again,
+        description="Have the venue asked where a market order stands, for operators: what it tells is taken in.",
     )
     assign_case: cases.CasePayload = strawberry.mutation(
         resolver=cases.assign_case, description="Give a case to an operator, for operators."

@@ -111,6 +111,9 @@ class Execution:
     quantity: Decimal = strawberry.field(description="How many were dealt for everybody together.")
     price: Money = strawberry.field(resolver=_price, description="At which price each.")
     executed_at: datetime.datetime = strawberry.field(description="When, on the market's clock.")
+    settles_on: datetime.date = strawberry.field(description="When it settles.")
+    kind: str = strawberry.field(description="EXECUTION, or the BUST or CORRECTION of one.")
+    standing: bool = strawberry.field(description="False once it was taken back or corrected, and for a BUST.")
 
 
 @strawberry.type(description="An order of one account.")

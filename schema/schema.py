@@ -5,9 +5,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import Account
 from schema.cases import Case
-from schema.desk import MarketOrder
 from schema.journal import JournalEntry
 from schema.market import Instrument
+from schema.market_orders import MarketOrder
 from schema.mutation import Mutation
 from schema.orders import Order
 from schema.query import Query

@@ -8,97 +8,24 @@ import strawberry
 from app.market.types import Side, TimeInForce
 from app.orders.types import OrderType
 from resolvers import orders as resolve
-from schema.errors import answer, codes
+from schema.errors import answer
 from schema.keys import Key
-from schema.market import Instrument
-from schema.money import Money, MoneyInput, dollars
+from schema.money import MoneyInput
+from schema.order_errors import (
+    CancelOrderError,
+    CancelOrderErrorCode,
+    PlaceOrderError,
+    PlaceOrderErrorCode,
+    ReplaceOrderError,
+    ReplaceOrderErrorCode,
+)
+from schema.order_preview import OrderPreview
 from schema.orders import Order
 from schema.relay import Info
 from schema.scalars import Decimal
 
 if TYPE_CHECKING:
-    from schema.accounts import CashBalances
-
-PlaceOrderErrorCode = codes(
-    "PlaceOrderErrorCode",
-    "an order was not accepted",
-    {
-        "SIZE_REQUIRED": "Exactly one of amount, quantity and all must be given; all is for sells.",
-        "SIZE_NOT_POSITIVE": "The amount or quantity is zero or less.",
-        "SIZE_TOO_PRECISE": "The amount has a part of a cent, or the quantity a ninth decimal.",
-        "SIZE_BELOW_MINIMUM": "The order is worth less than $5.00.",
-        "SIZE_TOO_LARGE": "The order is larger than one order may be.",
-        "INSTRUMENT_UNKNOWN": "There is no instrument of that symbol.",
-        "INSTRUMENT_NOT_TRADABLE": "The instrument can be watched but not traded.",
-        "QUOTE_UNAVAILABLE": "The instrument has no price now.",
-        "INSUFFICIENT_FUNDS": "The account has not enough buying power.",
-        "INSUFFICIENT_SHARES": "The account has not enough of the instrument.",
-        "ACCOUNT_CLOSED": "The account is closed.",
-        "LIMIT_PRICE_REQUIRED": "A LIMIT order names no limit price.",
-        "LIMIT_PRICE_NOT_ALLOWED": "A MARKET order names a limit price.",
-        "LIMIT_PRICE_INVALID": "The limit price is not positive, or not a multiple of a cent (below $1 of 0.0001).",
-        "TIME_IN_FORCE_NOT_ALLOWED": "A MARKET order is for the day only.",
-        "EXPIRY_INVALID": "An expiry belongs to GTD alone, lies ahead, and within 90 days.",
-    },
-)
-
-ReplaceOrderErrorCode = codes(
-    "ReplaceOrderErrorCode",
-    "an order was not replaced",
-    {
-        "NOTHING_TO_CHANGE": "The order is like that already.",
-        "ALREADY_FINAL": "The order has ended already.",
-        "ALREADY_PENDING": "The order is being canceled or replaced already.",
-        "SIZE_KIND_CHANGED": "An order by amount can't become one by quantity, nor the other way round.",
-        "BELOW_FILLED": "As much as that is filled already.",
-        "SIZE_NOT_POSITIVE": "The amount or quantity is zero or less.",
-        "SIZE_TOO_PRECISE": "The amount has a part of a cent, or the quantity a ninth decimal.",
-        "SIZE_BELOW_MINIMUM": "The order is worth less than $5.00.",
-        "SIZE_TOO_LARGE": "The order is larger than one order may be.",
-        "QUOTE_UNAVAILABLE": "The instrument has no price now.",
-        "INSTRUMENT_UNKNOWN": "There is no instrument of that symbol any more.",
-        "INSTRUMENT_NOT_TRADABLE": "The instrument can be watched but not traded.",
-        "INSUFFICIENT_FUNDS": "The account has not enough buying power for the larger order.",
-        "INSUFFICIENT_SHARES": "The account has not enough of the instrument.",
-        "ACCOUNT_CLOSED": "The account is closed.",
-        "SIZE_REQUIRED": "Not both amount and quantity can be given.",
-        "LIMIT_PRICE_REQUIRED": "A LIMIT order needs a limit price.",
-        "LIMIT_PRICE_NOT_ALLOWED": "A MARKET order takes no limit price.",
-        "LIMIT_PRICE_INVALID": "The limit price is not positive, or not a multiple of a cent (below $1 of 0.0001).",
-        "TIME_IN_FORCE_NOT_ALLOWED": "A MARKET order is for the day only.",
-        "EXPIRY_INVALID": "An expiry belongs to GTD alone, lies ahead, and within 90 days.",
-    },
-)
-
-CancelOrderErrorCode = codes(
-    "CancelOrderErrorCode",
-    "an order was not canceled",
-    {
-        "ALREADY_FINAL": "The order is filled, canceled or rejected already.",
-        "ALREADY_PENDING": "The order is being canceled already.",
-    },
-)
-
-
-@strawberry.type(description="Why an order was not accepted.")
-class PlaceOrderError:
-    code: Any = strawberry.field(graphql_type=PlaceOrderErrorCode, description="For programs.")
-    message: str = strawberry.field(description="For people: what is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
-
-
-@strawberry.type(description="Why an order was not replaced.")
-class ReplaceOrderError:
-    code: Any = strawberry.field(graphql_type=ReplaceOrderErrorCode, description="For programs.")
-    message: str = strawberry.field(description="For people: what is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
-
-
-@strawberry.type(description="Why an order was not canceled.")
-class CancelOrderError:
-    code: Any = strawberry.field(graphql_type=CancelOrderErrorCode, description="For programs.")
-    message: str = strawberry.field(description="For people: what is wrong, and what to do.")
-    path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+    pass
 
 
 @strawberry.input(description="How much of what to buy or sell. Give exactly one of `amount`, `quantity` and `all`.")
@@ -156,38 +83,6 @@ class PlaceOrderPayload:
 class CancelOrderPayload:
     order: Order | None = strawberry.field(default=None, description="The order as it stands now.")
     errors: list[CancelOrderError] = strawberry.field(description="Why it was not canceled; empty if it was.")
-
-
-Preview_ = strawberry.Parent[resolve.Preview]
-
-
-def _preview_price(root: Preview_) -> Any:
-    return dollars(root.price)
-
-
-def _preview_amount(root: Preview_) -> Any:
-    return dollars(root.amount)
-
-
-def _preview_enough(root: Preview_) -> bool:
-    available = root.cash.buying_power if root.side is Side.BUY else root.shares_available
-    return 0 < root.hold <= available
-
-
-@strawberry.type(description="What an order would do at the prices of this moment. Nothing is promised.")
-class OrderPreview:
-    instrument: Instrument = strawberry.field(description="What would be bought or sold.")
-    price: Money = strawberry.field(resolver=_preview_price, description="The price it would trade at.")
-    quantity: Decimal = strawberry.field(description="How many that makes.")
-    amount: Money = strawberry.field(resolver=_preview_amount, description="How much money that makes.")
-    hold: Decimal = strawberry.field(description="What would be held: dollars of a buy, shares of a sell.")
-    sufficient: bool = strawberry.field(resolver=_preview_enough, description="Whether the account has that.")
-    cash: Annotated["CashBalances", strawberry.lazy("schema.accounts")] = strawberry.field(
-        description="The account's dollars by kind, before the order."
-    )
-    trades_at: datetime.datetime = strawberry.field(description="When it would trade, on the market's clock.")
-    window_milliseconds: int = strawberry.field(description="How long it would wait for others to join it.")
-    settles_on: datetime.date = strawberry.field(description="When it would settle.")
 
 
 @strawberry.type(description="What the order would do, or why it would be refused.")

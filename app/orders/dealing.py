@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.kernel.clock import Clock
@@ -16,9 +16,13 @@ from app.orders.recover import Open
 from app.orders.request import reference_price
 from app.orders.route import Sending, as_sent, mark_sent
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus
+from app.orders.unclear import Unclear, report_unclear
 from app.venues.house import HOUSE
 from app.venues.port import Change, Report, Venue
 from app.venues.venues import Venues
+
+#: A venue that says nothing for so long about an order, not even that it knows it, becomes a case.
+SILENCE = timedelta(minutes=1)
 
 TakeIn = Callable[[Venue, Sequence[Report]], Awaitable[None]]
 
@@ -34,6 +38,7 @@ class Dealing:
     take_in: TakeIn
     leads: dict[int, Lead] = field(default_factory=dict)
     windows: dict[Group, datetime] = field(default_factory=dict)
+    _reported: set[UUID] = field(default_factory=set)
 
     def due_at(self, group: Group) -> datetime | None:
         """When the group's window closes; None while it is not dealt in, or its instrument is not one that we know."""
@@ -130,11 +135,23 @@ class Dealing:
             await self.send(made)
         else:
             known = await self._venue_of(made).knows(as_sent(made))
-            if known is False:
+            if known is None:
+                await self._report_silence(found)
+            elif not known:
                 await self.send(made)
-            elif known and at_venue.number > at_venue.accepted:
+            elif at_venue.number > at_venue.accepted:
                 asked = Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
                 await self._ask(asked)
+
+    async def _report_silence(self, found: Open) -> None:
+        """A venue that does not even say whether it has the order: after a while a person should look."""
+        made, at_venue = found.market_order, found.venue_order
+        since = at_venue.heard_at or at_venue.sent_at or made.created_at
+        if made.id in self._reported or self.clock.now() - since < SILENCE:
+            return
+        self._reported.add(made.id)
+        summary = f"{at_venue.venue} has not been heard of this order since {since:%Y-%m-%d %H:%M:%S} UTC."
+        await self.writers.of_journal(made.journal_id).submit(report_unclear, Unclear(made.id, summary))
 
     def _venue_of(self, made: MarketOrder) -> Venue:
         instrument = self.market.instruments[made.instrument_id]

@@ -21,15 +21,16 @@ from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.ledger.writers import Writers
 from app.market.market import Market
+from app.market.types import Instrument
 from app.orders import recover
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.dealing import Dealing
 from app.orders.expire import expired
 from app.orders.intake import Intake
 from app.orders.lead import RENEW_EVERY, give_up, lead, shard_of
-from app.orders.progress import ENGINE
 from app.orders.settle import SettleDue, settle_due
-from app.orders.types import Group, OrderStatus
+from app.orders.stop import stopped_orders
+from app.orders.types import Group
 from app.venues.port import Venue
 from app.venues.venues import Venues
 
@@ -84,6 +85,17 @@ class OrderEngine:
             self._wake.set()
         else:
             self._hub.ring([STREAM])
+
+    def window_length(self, instrument: Instrument) -> timedelta:
+        """How long an order of the instrument would be gathered now."""
+        at = self._market.clock.now()
+        return self._venues.profile(instrument, at).window_length(at)
+
+    def look(self) -> None:
+        """Something happened that leaves work in the database: look there now, in every process."""
+        self._looked_at = None
+        self._wake.set()
+        self._hub.ring([STREAM])
 
     async def run(self) -> None:
         """Work until cancelled. A failure is logged and tried again: the work is still in the database."""
@@ -189,17 +201,18 @@ class OrderEngine:
         shards = list(self._dealing.leads)
         for group, opened_at in (await recover.waiting_groups(self._pool, shards)).items():
             self._dealing.windows.setdefault(group, opened_at)
+        over = await expired(self._pool, self._market.clock.now())
+        await self._each(self._end(*each) for each in [*over, *await stopped_orders(self._pool)])
         self._to_let_go |= set(await recover.leaving(self._pool, shards))
         self._intake.to_run |= set(await recover.running(self._pool, shards))
         silent = await recover.silent_orders(self._pool, shards, now)
+        await recover.asked(self._pool, silent)
         await self._each(self._dealing.resume(found) for found in silent)
-        await self._each(self._expire(*each) for each in await expired(self._pool, self._market.clock.now()))
         today = self._market.today()
         due = await recover.journals_to_settle(self._pool, today)
         await self._each([self._settle(journal_id, today) for journal_id in due])
 
-    async def _expire(self, journal_id: int, order_id: UUID) -> None:
-        command = CancelOrder(order_id, ENGINE, "its time is over", OrderStatus.EXPIRED)
+    async def _end(self, journal_id: int, command: CancelOrder) -> None:
         with contextlib.suppress(Refusal):  # it has ended meanwhile
             await self._writers.of_journal(journal_id).submit(cancel, command)
 

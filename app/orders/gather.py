@@ -25,6 +25,7 @@ from app.orders.record_gathering import record_gathered, record_lines
 from app.orders.rows import market_order_from, order_from, units
 from app.orders.run import CHUNK
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus, Order, OrderType
+from app.risk.rules import rules_in_force
 from app.venues.house import HOUSE
 
 #: One market order takes this many orders at most; more wait for the next.
@@ -59,13 +60,15 @@ class Gathered:
 
 
 async def gather(batch: Batch, commands: Sequence[Gather]) -> list[Gathered]:
-    """Write each group's statement, or the next chunk of it."""
+    """Write each group's statement, or the next chunk of it. Orders of an instrument that is halted go on waiting."""
     leading = await still_leading(batch, [each.lead for each in commands if each.lead])
+    rules = await rules_in_force(batch.connection, batch.journal.tenant_id, batch.effective_at)
     stock = await _inventory(batch, commands)
     due: list[tuple[int, Gather, list[Order], MarketOrder | None]] = []
     answers: dict[int, Gathered] = {}
     for index, command in enumerate(commands):
-        if command.lead is not None and command.lead not in leading:
+        stopped = rules.stops(command.group.instrument_id) and command.market_order_id is None
+        if stopped or (command.lead is not None and command.lead not in leading):
             answers[index] = Gathered(None, None)
             continue
         begun = await _begun(batch, command)

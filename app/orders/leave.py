@@ -57,9 +57,9 @@ async def _ask(
         return None
     if pending:  # asked before, perhaps by a process that is gone: the venue knows the number if it heard it
         return Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
-    if not leavers:
-        return None
     staying, wanted = await _still_wanted(batch, made.id)
+    if not leavers and staying:
+        return None
     left = sum(stated - order.filled_quantity for order, stated in leavers)
     quantity = _lowered(made, left, wanted, command.whole_shares) if staying else None
     if quantity is not None and quantity <= made.filled_quantity:

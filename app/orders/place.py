@@ -43,13 +43,13 @@ class PlaceOrder:
 async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[UUID | Refusal]:
     """Hold what each order needs and accept it; answers the orders' ids, or why not."""
     available = await _sellable(batch, commands)
-    drafts = [_draft(batch, command, available) for command in commands]
+    drafts = [draft_of(batch, command, available) for command in commands]
     controls = await controls_of(batch, [command.account_id for command in commands])
     answers: list[UUID | Refusal] = []
     passed: list[tuple[int, Order]] = []
     for command, draft in zip(commands, drafts, strict=True):
-        if draft is None:
-            answers.append(_nothing_to_sell())
+        if isinstance(draft, Refusal):
+            answers.append(draft)
             continue
         refusal = controls.review(draft, command.quote)
         answers.append(refusal or draft.id)
@@ -75,8 +75,11 @@ async def _sellable(batch: Batch, commands: Sequence[PlaceOrder]) -> dict[int, i
     return {row["id"]: to_units(row["balance"]) for row in rows}
 
 
-def _draft(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Order | None:
-    """The order as it will stand; None when everything is to be sold and there is nothing."""
+def draft_of(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Order | Refusal:
+    """The order as it will stand; a ``Refusal`` when everything is to be sold and there is nothing.
+
+    ``available`` is what can be sold by the address of the position; what the order takes of it is taken off.
+    """
     size, price = command.size, command.price
     quantity = size.quantity
     if command.side is Side.BUY:
@@ -88,7 +91,7 @@ def _draft(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Orde
         available[position] = left - hold if hold <= left else left
         quantity = hold if size.everything else size.quantity
     if hold == 0:
-        return None
+        return _nothing_to_sell()
     return Order(
         id=new_id(),
         journal_id=batch.journal.id,

@@ -51,6 +51,12 @@ async def silent_orders(pool: EnginePool, shards: Collection[int], now: datetime
     return await _open(pool, list(shards), now - ANSWER_DUE, now - RESTING)
 
 
+async def asked(pool: EnginePool, orders: Collection[Open]) -> None:
+    """These are being asked about now, also where an operator wanted it."""
+    ids = [each.market_order.id for each in orders]
+    await pool.execute("UPDATE venue_order SET to_ask = false WHERE market_order_id = ANY ($1) AND to_ask", ids)
+
+
 async def these_orders(pool: EnginePool, ids: list[UUID]) -> list[Open]:
     """Those of these market orders that are open."""
     return await _read(pool, ids) if ids else []
@@ -59,8 +65,8 @@ async def these_orders(pool: EnginePool, ids: list[UUID]) -> list[Open]:
 async def _open(pool: EnginePool, shards: list[int], answer_due: datetime, resting: datetime) -> list[Open]:
     rows = await pool.fetch(
         "SELECT m.id FROM market_order m JOIN venue_order v ON v.market_order_id = m.id WHERE m.ended_at IS NULL"
-        " AND m.instrument_id % $1 = ANY ($2) AND greatest(v.heard_at, v.sent_at, m.created_at) <"
-        " CASE WHEN v.status = 'NEW' AND m.type = 'LIMIT' THEN $4::timestamptz ELSE $3::timestamptz END"
+        " AND m.instrument_id % $1 = ANY ($2) AND (v.to_ask OR greatest(v.heard_at, v.sent_at, m.created_at) <"
+        " CASE WHEN v.status = 'NEW' AND m.type = 'LIMIT' THEN $4::timestamptz ELSE $3::timestamptz END)"
         " ORDER BY m.id LIMIT 500",
         SHARDS,
         shards,

@@ -10,7 +10,8 @@ from app.kernel.money import to_decimal
 from app.ledger.commit import Batch
 from app.ledger.postings import Funding, hold_cash, hold_shares
 from app.ledger.types import Entry, Leg, Posted, Refused
-from app.market.types import Side
+from app.market.types import Quote, Side
+from app.orders.controls import controls_of
 from app.orders.errors import ReplaceOrderError, declined
 from app.orders.fill import OrderFill
 from app.orders.progress import event_of, release
@@ -22,10 +23,11 @@ from app.orders.types import Order, OrderStatus, Replacement
 
 @dataclass(frozen=True, slots=True)
 class ReplaceOrder:
-    """A checked request: the order, and what shall take its place (its whole size: what is filled counts in)."""
+    """A checked request: the order, what shall take its place (its whole size: what is filled counts in), the quote."""
 
     order_id: UUID
     replacement: Replacement
+    quote: Quote
 
 
 async def replace_orders(batch: Batch, commands: Sequence[ReplaceOrder]) -> list[UUID | Refusal]:
@@ -34,16 +36,24 @@ async def replace_orders(batch: Batch, commands: Sequence[ReplaceOrder]) -> list
         "SELECT * FROM customer_order WHERE id = ANY ($1)", [each.order_id for each in commands]
     )
     orders = {row["id"]: order_from(row) for row in rows}
+    controls = await controls_of(batch, [order.account_id for order in orders.values()])
     answers: list[UUID | Refusal] = []
     for command in commands:
         order = orders[command.order_id]
         refusal = _refusal(order, command.replacement)
+        if refusal is None:
+            refusal = controls.review(_as_wanted(order, command.replacement), command.quote)
         if refusal is None:
             refusal = await _replace(batch, order, command.replacement)
         if refusal is None:
             orders[order.id] = replace(order, ends_as=OrderStatus.REPLACED)
         answers.append(refusal or order.id)
     return answers
+
+
+def _as_wanted(order: Order, wanted: Replacement) -> Order:
+    """The order as it would be accepted, for the controls."""
+    return replace(order, amount=wanted.amount, quantity=wanted.quantity, terms=wanted.terms)
 
 
 async def _replace(batch: Batch, order: Order, wanted: Replacement) -> Refusal | None:

@@ -24,6 +24,7 @@ from app.orders.record_market_orders import record_market_orders, record_venue_o
 from app.orders.rows import market_order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, participants_of, share_out_now
 from app.orders.types import Group
+from app.orders.unclear import report_contradictions, report_late_executions
 from app.venues.port import ReportKind
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,6 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
             continue
         await _listen(batch, hearings[id_], reports, stored)
         entries += _facts(batch, hearings[id_])
-    groups: list[Group] = []
     parts: list[Part] = []
     waiting: list[Hearing] = []
     running = await _running(batch, list(hearings))
@@ -77,6 +77,7 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
     groups = await share_out_now(batch, parts, entries)
     await record_market_orders(batch, [each.market_order for each in waiting])
     await record_venue_orders(batch, [each.venue_order for each in hearings.values()])
+    await report_late_executions(batch, list(hearings.values()))
     return [Outcome(heard[each.report.client_order_id], groups) for each in told]
 
 
@@ -136,6 +137,7 @@ async def _store(batch: Batch, told: Sequence[Told], hearings: dict[UUID, Hearin
         [report.kind.value for report in reports],
         [hearings[report.client_order_id].market_order.participants <= CHUNK for report in reports],
     )
+    await report_contradictions(batch, dealt, len(rows))
     return {(row["market_order_id"], row["venue_execution_id"]): row["id"] for row in rows}
 
 

@@ -90,6 +90,7 @@ venue_order = Table(
     Column("asked_quantity", Units),
     Column("told_quantity", Units),
     Column("reason", Text),
+    Column("to_ask", Boolean, nullable=False),
     Column("sent_at", DateTime(timezone=True)),
     Column("heard_at", DateTime(timezone=True)),
 )

@@ -9,7 +9,7 @@ reads them.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
 from asyncpg import Record
@@ -17,6 +17,8 @@ from asyncpg import Record
 from app.infra.database import EngineConnection
 from app.risk.defaults import DEFAULTS
 from app.risk.types import TENANT, Proposal, Rule, RuleKind, Scope
+
+_STOPS: Final = (RuleKind.HALTED, RuleKind.KILL_SWITCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Rules:
         scopes = (TENANT, Scope(account), Scope(None, instrument), Scope(account, instrument))
         return [rule for scope in scopes for rule in self.by_scope.get(scope, ())]
 
+    def stops(self, instrument_id: int) -> bool:
+        """Whether nothing of the instrument may be dealt now, whosoever's it is."""
+        scopes = (TENANT, Scope(None, instrument_id))
+        return any(rule.kind in _STOPS for scope in scopes for rule in self.by_scope.get(scope, ()))
+
     def settled_cash_only(self, account_id: UUID) -> Rule | None:
         """The rule by which what the account buys must be held from settled cash alone, if there is one.
 
@@ -60,6 +67,15 @@ class Rules:
 async def rules_in_force(connection: EngineConnection, tenant_id: UUID, at: datetime) -> Rules:
     """What holds for the tenant at a moment of market time. Read it under the journal's lock to act on it."""
     return Rules.of([_rule(row) for row in await connection.fetch(_IN_FORCE, tenant_id, at)])
+
+
+async def switches_in_force(connection: EngineConnection) -> list[tuple[UUID, Scope]]:
+    """The tenant and scope of every kill switch that is engaged, whosoever's."""
+    rows = await connection.fetch(
+        "SELECT tenant_id, account_id, instrument_id FROM risk_rule"
+        " WHERE kind = 'KILL_SWITCH' AND ended_at IS NULL AND at_once"
+    )
+    return [(row["tenant_id"], Scope(row["account_id"], row["instrument_id"])) for row in rows]
 
 
 def _rule(row: Record) -> Rule:

@@ -90,12 +90,14 @@ CREATE TABLE venue_order (
   asked_quantity      numeric(38, 8),
   told_quantity       numeric(38, 8),
   reason              text,
+  to_ask              boolean NOT NULL DEFAULT false,
   sent_at             timestamptz,
   heard_at            timestamptz
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN venue_order.number IS 'the last request to change it';
 COMMENT ON COLUMN venue_order.accepted IS 'the last request that the venue accepted';
 COMMENT ON COLUMN venue_order.asked_quantity IS 'the quantity that a pending request asks for; null to cancel';
+COMMENT ON COLUMN venue_order.to_ask IS 'an operator wants the venue to be asked again';
 COMMENT ON COLUMN venue_order.told_quantity IS 'all that was executed, as the venue told it with the order''s end';
 CALL isolate_by_tenant('venue_order');
 INSERT INTO venue_order (market_order_id, tenant_id, venue, status, sent_at)

@@ -25,7 +25,8 @@ from app.cases.errors import CaseError
 from app.clients.open import OpenAccountError
 from app.ledger.idempotency import IdempotencyError
 from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
-from app.risk.errors import EndRuleError, ReleaseError, SetRuleError
+from app.orders.operate import OperateError as OrdersOperateError
+from app.risk.errors import EndRuleError, ReleaseError, RiskError, SetRuleError
 from resolvers.requests import RequestError
 from schema.schema import schema
 
@@ -51,12 +52,14 @@ SELF_EXPLANATORY = {
     "OrderStatus",
     "OrderType",
     "TimeInForce",
+    "VenueOrderStatus",
 }
 #: By enum of error codes: the enums of the use cases and checks that may refuse there.
 CODES: dict[str, list[type[StrEnum]]] = {
-    "PlaceOrderErrorCode": [PlaceOrderError, RequestError, IdempotencyError],
-    "ReplaceOrderErrorCode": [ReplaceOrderError, PlaceOrderError, RequestError, IdempotencyError],
+    "PlaceOrderErrorCode": [PlaceOrderError, RiskError, RequestError, IdempotencyError],
+    "ReplaceOrderErrorCode": [ReplaceOrderError, PlaceOrderError, RiskError, RequestError, IdempotencyError],
     "CancelOrderErrorCode": [CancelOrderError, RequestError, IdempotencyError],
+    "OperateErrorCode": [OrdersOperateError, RequestError, IdempotencyError],
     "OpenAccountErrorCode": [OpenAccountError, RequestError, IdempotencyError],
     "CashErrorCode": [CashError, RequestError, IdempotencyError],
     "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
@@ -68,9 +71,10 @@ CODES: dict[str, list[type[StrEnum]]] = {
 BOUNDED = {
     "Desk.custody",
     "JournalEntry.transfers",
-    "MarketOrder.allocations",
     "MarketOrder.executions",
     "Order.executions",
+    "OrderPreview.refusals",
+    "OrderPreview.warnings",
     "Query.nodes",
     "Viewer.roles",
 }

@@ -63,7 +63,7 @@ EVERYTHING = """
 DESK = """
 {
   desk { cursor custody { customers } marketOrders(first: 50) { edges { node {
-    status executions { quantity } allocations { orderId quantity }
+    status executions { quantity } allocations(first: 5) { edges { node { orderId quantity } } }
   } } } }
 }"""
 

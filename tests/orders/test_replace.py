@@ -22,8 +22,10 @@ def limit(dollars: int) -> Terms:
 
 
 async def wants(world: World, order: Order, *, quantity: int, terms: Terms) -> Replacement:
+    quote = world.market.quote(order.instrument_id)
+    assert quote is not None
     wanted = Replacement(new_id(), None, quantity * UNIT, terms, "test")
-    await world.commits.submit(replace_orders, ReplaceOrder(order.id, wanted))
+    await world.commits.submit(replace_orders, ReplaceOrder(order.id, wanted, quote))
     await world.leaves(order.id)
     return wanted
 

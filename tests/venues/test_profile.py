@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from app.infra.database import API_ROLE, EnginePool
 from app.kernel.money import UNIT, to_units
+from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.types import InstrumentKind
-from app.market.windows import window_length
 from app.venues.profile import Rounding, VenueProfile, VenueProfiles, load_profiles
-from tests.market.test_windows import CLOSED, OPEN
 from tests.world import WEDNESDAY
 
+OPEN, CLOSED = timedelta(milliseconds=50), timedelta(milliseconds=500)
 FIRST = VenueProfile(
     venue="paper",
     kind=InstrumentKind.EQUITY,
@@ -47,7 +47,8 @@ async def test_what_the_migration_puts_in_is_what_held_before(pool: EnginePool) 
         assert profile.whole_shares is instrument.whole_shares
         assert profile.calendar == instrument.exchange
         for at in (WEDNESDAY, WEDNESDAY.replace(hour=3), datetime(2026, 11, 26, 16, tzinfo=UTC)):
-            assert profile.window_length(at) == window_length(instrument, at)
+            open_ = calendar_of(instrument.exchange).is_open(at)
+            assert profile.window_length(at) == (OPEN if open_ else CLOSED)
     assert not profiles.profile_of("house", InstrumentKind.EQUITY, WEDNESDAY).whole_shares
 
 

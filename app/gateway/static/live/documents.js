@@ -20,15 +20,18 @@ export const DESK = `query Desk {
   }
 }`;
 
-export const MARKET_ORDER = `query MarketOrder($id: ID!) {
+export const MARKET_ORDER = `query MarketOrder($id: ID!, $after: String) {
   node(id: $id) {
     ... on MarketOrder {
       id side status capacity requested quantity supplied filledQuantity settlesOn createdAt endedAt
       instrument { symbol name wholeShares }
       filledAmount { amount }
       averagePrice { amount }
-      executions { venue quantity price { amount } executedAt }
-      allocations { orderId quantity filledQuantity filledAmount { amount } }
+      executions { venue quantity price { amount } executedAt standing }
+      allocations(first: 100, after: $after) {
+        edges { node { orderId quantity filledQuantity filledAmount { amount } } }
+        pageInfo { hasNextPage endCursor }
+      }
     }
   }
 }`;

@@ -35,10 +35,24 @@ export class Story {
     this.#load(id);
   }
 
+  /** The market order with its whole statement, read page by page. */
+  async #read(id) {
+    const lines = [];
+    for (let after = null; ; ) {
+      const { node } = await this.#ask(MARKET_ORDER, { id, after });
+      if (!node) return node;
+      lines.push(...node.allocations.edges.map((edge) => edge.node));
+      if (!node.allocations.pageInfo.hasNextPage) {
+        return { ...node, allocations: lines, executions: node.executions.filter((each) => each.standing) };
+      }
+      after = node.allocations.pageInfo.endCursor;
+    }
+  }
+
   async #load(id) {
     let told;
     try {
-      const { node } = await this.#ask(MARKET_ORDER, { id });
+      const node = await this.#read(id);
       told = node ? tell(node, this.#houseSharesOf(id)) : [make("p", {}, "This market order is not to be found.")];
       if (node && !node.endedAt) this.#timer = setTimeout(() => this.#id === id && this.#load(id), LOOK_AGAIN);
     } catch (error) {

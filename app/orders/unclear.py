@@ -1,0 +1,91 @@
+"""What a venue says, or does not say, that only a person can decide about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.cases.open import OpenCase, open_cases
+from app.cases.types import CaseKind, Subject, SubjectType
+from app.kernel.money import to_decimal, to_text
+from app.ledger.commit import Batch
+from app.orders.hear import Hearing, Told
+from app.orders.progress import ENGINE
+from app.venues.port import ReportKind
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Something about a market order that is unclear, in words for an operator."""
+
+    market_order_id: UUID
+    summary: str
+
+
+async def report_unclear(batch: Batch, commands: Sequence[Unclear]) -> list[UUID]:
+    """Open a case about each market order, or add to the one that is open; answers the cases' ids."""
+    return await open_cases(
+        batch,
+        [
+            OpenCase(
+                CaseKind.VENUE_ORDER_UNCLEAR,
+                Subject(SubjectType.MARKET_ORDER, each.market_order_id),
+                each.summary,
+                ENGINE,
+            )
+            for each in commands
+        ],
+    )
+
+
+async def report_late_executions(batch: Batch, hearings: Sequence[Hearing]) -> None:
+    """Executions after a market order had ended: they are the house's, and somebody should know."""
+    late = [
+        Unclear(
+            hearing.market_order.id,
+            f"{told.report.venue} executed {to_text(execution.quantity)} at {to_text(execution.price)}"
+            f" ({told.report.execution_id}) after the order had ended; the house took it.",
+        )
+        for hearing in hearings
+        if hearing.market_order.ended_at is not None
+        for execution, told in hearing.executions
+    ]
+    if late:
+        await report_unclear(batch, late)
+
+
+async def report_contradictions(batch: Batch, told: Sequence[Told], stored: int) -> None:
+    """Execution ids that came before with another order, quantity or price: the first counts, a person decides."""
+    dealt = [each for each in told if each.report.kind is ReportKind.EXECUTION]
+    if stored >= len(dealt):
+        return
+    rows = await batch.connection.fetch(
+        _CONTRADICTIONS,
+        [each.report.client_order_id for each in dealt],
+        [each.report.venue for each in dealt],
+        [each.trade_date for each in dealt],
+        [each.report.execution_id for each in dealt],
+        [to_decimal(each.report.quantity) for each in dealt],
+        [to_decimal(each.report.price) for each in dealt],
+    )
+    if rows:
+        await report_unclear(
+            batch,
+            [
+                Unclear(
+                    row["told_of"],
+                    f"{row['venue']} reports execution {row['execution']} of {row['told']:f} at {row['at']:f}, but that"
+                    f" id stands for {row['quantity']:f} at {row['price']:f} of market order {row['market_order_id']}.",
+                )
+                for row in rows
+            ],
+        )
+
+
+_CONTRADICTIONS = """
+SELECT u.market_order AS told_of, u.venue, u.execution, u.quantity AS told, u.price AS at,
+  e.quantity, e.price, e.market_order_id
+FROM unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::numeric[], $6::numeric[])
+  AS u(market_order, venue, trade_date, execution, quantity, price)
+JOIN execution e ON e.venue = u.venue AND e.trade_date = u.trade_date AND e.venue_execution_id = u.execution
+WHERE e.market_order_id <> u.market_order OR e.quantity <> u.quantity OR e.price <> u.price
+"""
