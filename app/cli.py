@@ -51,6 +51,20 @@ def demo(
 
 
 @cli.command()
+def sandbox_venue(host: Host = None, port: Port = None) -> None:
+    """Run a venue that speaks FIX 4.4 and deals on the simulated market: what FIX_VENUE can point to."""
+    from app.fix_venues import serve_sandbox_venue
+
+    async def work(url: str) -> None:
+        await server.prepare(url, settings)
+        await serve_sandbox_venue(url, settings)
+
+    settings = _settings(sandbox_venue_host=host, sandbox_venue_port=port)
+    with server.database(settings) as url:
+        _run(work(url))
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
     settings = _settings()

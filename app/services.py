@@ -61,7 +61,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
             running_tasks = [
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
-                tasks.create_task(_beat(pool, market_time), name="market clock"),
+                tasks.create_task(beat(pool, market_time), name="market clock"),
             ]
             try:
                 yield Services(
@@ -76,7 +76,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
         await pool.close()
 
 
-async def _beat(pool: EnginePool, clock: market_clock.MarketClock) -> None:
+async def beat(pool: EnginePool, clock: market_clock.MarketClock) -> None:
     """Write down now and then that the market's clock is running."""
     while True:
         try:

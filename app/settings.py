@@ -20,6 +20,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, description="The port to listen on.", ge=0, le=65535)
     market_seed: int = Field(7, description="What the simulated market is drawn from.")
     market_speed: int = Field(60, description="How much faster than the wall the market's clock runs.", gt=0)
+    fix_venue: str | None = Field(
+        None,
+        description="A venue that speaks FIX 4.4, as host:port. Without it, orders are dealt in-process.",
+        pattern=r"^[^:]+:[0-9]{1,5}$",
+    )
+    fix_sender: str = Field("WEALTHGRAPH", description="What we are called on the FIX session (SenderCompID).")
+    fix_target: str = Field("SANDBOX", description="What the FIX venue is called (TargetCompID).")
+    fix_heartbeat: int = Field(30, description="Seconds between heartbeats on the FIX session; 0: none.", ge=0, le=3600)
+    sandbox_venue_host: str = Field("127.0.0.1", description="The address that the FIX sandbox venue listens on.")
+    sandbox_venue_port: int = Field(9878, description="The port that the FIX sandbox venue listens on.", ge=0, le=65535)
     sandbox_rail: bool = Field(False, description="Whether deposits and withdrawals may come out of nowhere.")
     allowed_origins: list[str] = Field([], description="Other sites whose pages may call the API.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

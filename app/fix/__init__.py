@@ -1,0 +1,1 @@
+"""FIX 4.4: messages, the session, its journal, and connections. It knows nothing of orders."""
