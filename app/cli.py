@@ -42,12 +42,15 @@ def demo(
     host: Host = None,
     port: Port = None,
     investors: Annotated[int, typer.Option(help="How many simulated investors trade.", min=0, max=2000)] = 300,
+    fix: Annotated[bool, typer.Option(help="Deal in shares through a FIX 4.4 session with a sandbox venue.")] = False,
 ) -> None:
     """Run everything on this machine, with simulated investors who trade through the public API."""
     from app.demo.show import show
 
     settings = _settings(host, port, sandbox_rail=True)
-    show(settings, investors)
+    if fix:
+        settings = settings.model_copy(update={"fix_venue": f"127.0.0.1:{settings.sandbox_venue_port}"})
+    show(settings, investors, fix=fix)
 
 
 @cli.command()

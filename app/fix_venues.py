@@ -11,12 +11,12 @@ from app.fix.types import Role, SessionConfig, SessionId
 from app.infra.database import EnginePool, engine_pool
 from app.kernel.clock import Clock, SystemClock
 from app.market import clock as market_clock
+from app.market.beat import beat
 from app.market.bridge import load_quotes
 from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.load import load
 from app.market.market import Market
-from app.services import beat
 from app.settings import Settings
 from app.venues.fix.adapter import FixVenue
 from app.venues.fix.desk import VenueDesk

@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 import structlog
 from broadcaster import Broadcast
 
-from app.infra.database import EnginePool, api_engine, engine_pool
+from app.fix_venues import fix_venue
+from app.infra.database import api_engine, engine_pool
 from app.infra.doorbell import PostgresDoorbell
 from app.infra.hub import Hub
 from app.kernel.clock import SystemClock
 from app.ledger.writers import Writers
 from app.market import clock as market_clock
+from app.market.beat import beat
 from app.market.bridge import load_quotes
 from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
@@ -24,6 +25,7 @@ from app.orders.engine import OrderEngine
 from app.settings import Settings
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperVenue
+from app.venues.port import Venue
 from app.venues.profile import load_profiles
 from app.venues.venues import Venues
 from resolvers.context import Services
@@ -50,15 +52,20 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
             log.info("price history loaded", instruments=loaded.instruments, bars=loaded.bars)
         market = Market({each.id: each for each in INSTRUMENTS}, quotes, market_time)
         async with asyncio.TaskGroup() as tasks:
+            connections: list[asyncio.Task[None]] = []
             writers = Writers(pool, hub, tasks, clock=clock, market_clock=market_time)
             venue = PaperVenue(pool, market, clock=clock)
-            venues = Venues(
-                {venue.name: venue, HOUSE: HouseVenue(market)},
-                {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name},
-                profiles,
-            )
+            by_name: dict[str, Venue] = {venue.name: venue, HOUSE: HouseVenue(market)}
+            routes = {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name}
+            if settings.fix_venue is not None:
+                exchange = fix_venue(pool, settings, clock, market_time)
+                by_name[exchange.name] = exchange
+                routes[InstrumentKind.EQUITY] = exchange.name
+                connections.append(tasks.create_task(exchange.run(), name="FIX session"))
+            venues = Venues(by_name, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
             running_tasks = [
+                *connections,
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
@@ -74,14 +81,3 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
     finally:
         await api.dispose()
         await pool.close()
-
-
-async def beat(pool: EnginePool, clock: market_clock.MarketClock) -> None:
-    """Write down now and then that the market's clock is running."""
-    while True:
-        try:
-            async with pool.acquire() as connection:
-                await clock.heartbeat(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("the market's clock was not written down", error=repr(error))
-        await asyncio.sleep(market_clock.HEARTBEAT.total_seconds())

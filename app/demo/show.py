@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,14 +24,14 @@ from resolvers.context import Services
 console = Console(highlight=False)
 
 
-def show(settings: Settings, investors: int) -> None:
-    """Run the demo until Ctrl-C."""
+def show(settings: Settings, investors: int, *, fix: bool) -> None:
+    """Run the demo until Ctrl-C; with ``fix`` shares are dealt by a venue in a process of its own."""
     tokens = server.local_tokens(settings)
     with console.status("Starting PostgreSQL"):
         database = server.database(settings)
         url = database.__enter__()
     try:
-        uvloop.run(_run(url, settings, tokens, investors))
+        uvloop.run(_run(url, settings, tokens, investors, fix=fix))
     except KeyboardInterrupt:
         pass
     except OSError as error:
@@ -42,14 +43,17 @@ def show(settings: Settings, investors: int) -> None:
     console.print("Stopped. `make demo` goes on with the same data.")
 
 
-async def _run(url: str, settings: Settings, tokens: LocalKey, investors: int) -> None:
+async def _run(url: str, settings: Settings, tokens: LocalKey, investors: int, *, fix: bool) -> None:
     crowd: asyncio.Task[None] | None = None
+    venue = contextlib.AsyncExitStack()
 
     async def started(services: Services) -> tuple[BaseRoute, ...]:
         nonlocal crowd
         async with services.engine_pool.acquire() as connection:
             tenant_id = await open_sandbox(connection, services.clock.now())
         await fund(await services.writers.of(tenant_id))
+        if fix:
+            await venue.enter_async_context(_sandbox_venue(url, settings))
         crowd = asyncio.create_task(_crowd(settings, tenant_id, investors))
         return (session_route(tokens, tenant_id, services),)
 
@@ -61,6 +65,23 @@ async def _run(url: str, settings: Settings, tokens: LocalKey, investors: int) -
             crowd.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await crowd
+        await venue.aclose()
+
+
+@asynccontextmanager
+async def _sandbox_venue(url: str, settings: Settings) -> AsyncIterator[None]:
+    """The FIX venue of the sandbox, in a process of its own, which speaks to us through FIX alone."""
+    environment = {**os.environ, "DATABASE_URL": url, "WEALTHGRAPH_HOME": str(settings.wealthgraph_home)}
+    program = "from app.cli import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, "sandbox-venue", env=environment, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
 
 
 async def _crowd(settings: Settings, tenant_id: UUID, count: int) -> None:

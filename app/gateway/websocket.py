@@ -46,7 +46,8 @@ class Sockets:
         if self._open:
             self._empty.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), at_most)
+                async with asyncio.timeout(at_most):
+                    await self._empty.wait()
 
 
 class GraphQLOverWebSocket:

@@ -27,8 +27,10 @@ class Bell:
 
     async def wait(self, at_most: float) -> bool:
         """Returns at the next ring (True), or after ``at_most`` seconds without one."""
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the ring.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), at_most)
+            async with asyncio.timeout(at_most):
+                await self._rung.wait()
         rung = self._rung.is_set()
         self._rung.clear()
         return rung

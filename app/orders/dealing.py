@@ -87,16 +87,21 @@ class Dealing:
             if gathered.market_order is None:
                 return
             made = gathered.market_order
-        await self.send(made)
+        principal = made.capacity is Capacity.PRINCIPAL
+        await self.send(made, HOUSE if principal else self.venues.route(instrument))
 
-    async def send(self, made: MarketOrder) -> None:
-        """Send it, if it is ours to send; the venue recognises what it has already."""
-        lead = self.leads.get(shard_of(made.instrument_id))
-        if lead is None:
+    async def send(self, made: MarketOrder, venue_name: str) -> None:
+        """Send it, if it is ours to send; the venue recognises what it has already.
+
+        What an exclusive venue deals is sent by the process that speaks to it, whoever leads the shard.
+        """
+        venue, lead = self.venues.by_name.get(venue_name), self.leads.get(shard_of(made.instrument_id))
+        if venue is None or not venue.ready() or (lead is None and not venue.exclusive):
             return
-        order = await self.writers.of_journal(made.journal_id).submit(mark_sent, Sending(made.id, lead))
+        sending = Sending(made.id, None if venue.exclusive else lead)
+        order = await self.writers.of_journal(made.journal_id).submit(mark_sent, sending)
         if order is not None:
-            await self._venue_of(made).submit(order)
+            await venue.submit(order)
 
     async def let_go(self, market_order: UUID, journal_id: int, instrument_id: int) -> None:
         """Ask the venue to deal less, for those who want to leave."""
@@ -107,10 +112,12 @@ class Dealing:
             await self._ask(asked)
 
     async def _ask(self, asked: Asked) -> None:
-        made = asked.market_order
-        venue = self._venue_of(made)
+        made, venue = asked.market_order, self.venues.by_name.get(asked.venue)
+        if venue is None:
+            return
         if asked.without_asking is None:
-            await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
+            if venue.ready():
+                await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
             return
         report = Report(
             venue.name,
@@ -129,18 +136,21 @@ class Dealing:
         The venue is asked what became of it; it is sent only if the venue has never heard of it.
         """
         made, at_venue = found.market_order, found.venue_order
+        venue = self.venues.by_name.get(at_venue.venue)
         if made.status is MarketOrderStatus.GATHERING:
             await self._complete(made, self.market.instruments[made.instrument_id])
+        elif venue is None or not venue.ready():
+            await self._report_silence(found)
         elif at_venue.sent_at is None:
-            await self.send(made)
+            await self.send(made, venue.name)
         else:
-            known = await self._venue_of(made).knows(as_sent(made))
+            known = await venue.knows(as_sent(made))
             if known is None:
                 await self._report_silence(found)
             elif not known:
-                await self.send(made)
+                await self.send(made, venue.name)
             elif at_venue.number > at_venue.accepted:
-                asked = Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
+                asked = Asked(made, venue.name, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
                 await self._ask(asked)
 
     async def _report_silence(self, found: Open) -> None:
@@ -152,8 +162,3 @@ class Dealing:
         self._reported.add(made.id)
         summary = f"{at_venue.venue} has not been heard of this order since {since:%Y-%m-%d %H:%M:%S} UTC."
         await self.writers.of_journal(made.journal_id).submit(report_unclear, Unclear(made.id, summary))
-
-    def _venue_of(self, made: MarketOrder) -> Venue:
-        instrument = self.market.instruments[made.instrument_id]
-        name = HOUSE if made.capacity is Capacity.PRINCIPAL else self.venues.route(instrument)
-        return self.venues.by_name[name]

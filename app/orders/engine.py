@@ -7,7 +7,7 @@ processes may run one: each leads some shards of the instruments (lead.py), and 
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -120,8 +120,10 @@ class OrderEngine:
             except Exception:
                 log.exception("order engine stumbled")
                 next_at = self._next_at(self._clock.now())
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the waking.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.001, (next_at - self._clock.now()).total_seconds()))
+                async with asyncio.timeout(max(0.001, (next_at - self._clock.now()).total_seconds())):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def run_due(self) -> datetime:
@@ -181,7 +183,14 @@ class OrderEngine:
         if taken:
             self._looked_at = None
             await self._writers.all()
-            await self._each(self._dealing.resume(found) for found in await recover.open_orders(self._pool, taken))
+            found = await recover.open_orders(self._pool, self._ours(taken))
+            await self._each(self._dealing.resume(each) for each in found)
+
+    def _ours(self, shards: Collection[int]) -> recover.Ours:
+        exclusive = [venue for venue in self._venues.by_name.values() if venue.exclusive]
+        return recover.Ours(
+            shards, [venue.name for venue in exclusive], [venue.name for venue in exclusive if venue.ready()]
+        )
 
     async def _take_in(self, venue: Venue) -> None:
         reports = await venue.reports(self._clock.now())
@@ -205,7 +214,7 @@ class OrderEngine:
         await self._each(self._end(*each) for each in [*over, *await stopped_orders(self._pool)])
         self._to_let_go |= set(await recover.leaving(self._pool, shards))
         self._intake.to_run |= set(await recover.running(self._pool, shards))
-        silent = await recover.silent_orders(self._pool, shards, now)
+        silent = await recover.silent_orders(self._pool, self._ours(shards), now)
         await recover.asked(self._pool, silent)
         await self._each(self._dealing.resume(found) for found in silent)
         today = self._market.today()

@@ -34,6 +34,7 @@ class Asked:
     """What the venue is to be asked: less (``quantity``) or the end (None); or what is so without asking it."""
 
     market_order: MarketOrder
+    venue: str
     number: int
     replaces: int
     quantity: int | None
@@ -56,7 +57,7 @@ async def _ask(
     if made.ended_at is not None or at_venue.status.is_final:
         return None
     if pending:  # asked before, perhaps by a process that is gone: the venue knows the number if it heard it
-        return Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
+        return Asked(made, at_venue.venue, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
     staying, wanted = await _still_wanted(batch, made.id)
     if not leavers and staying:
         return None
@@ -82,7 +83,7 @@ async def _ask(
     )
     if without is None:
         await batch.post_facts([_requested(batch, made, asked)])
-    return Asked(made, asked.number, asked.accepted, quantity, without)
+    return Asked(made, asked.venue, asked.number, asked.accepted, quantity, without)
 
 
 async def _read(

@@ -40,15 +40,24 @@ class Open:
     venue_order: VenueOrderState
 
 
-async def open_orders(pool: EnginePool, shards: Collection[int]) -> list[Open]:
-    """Every open market order of these shards: for who takes them over."""
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What this process looks after: shards, but for what exclusive venues deal; of these, the ones it speaks to."""
+
+    shards: Collection[int]
+    exclusive: Collection[str]
+    spoken_to: Collection[str]
+
+
+async def open_orders(pool: EnginePool, ours: Ours) -> list[Open]:
+    """Every open market order that is ours: for who takes them over."""
     ever = datetime.max.replace(tzinfo=UTC)
-    return await _open(pool, list(shards), ever, ever)
+    return await _open(pool, ours, ever, ever)
 
 
-async def silent_orders(pool: EnginePool, shards: Collection[int], now: datetime) -> list[Open]:
-    """Open market orders of which the venue should have been heard by now."""
-    return await _open(pool, list(shards), now - ANSWER_DUE, now - RESTING)
+async def silent_orders(pool: EnginePool, ours: Ours, now: datetime) -> list[Open]:
+    """Open market orders of ours of which the venue should have been heard by now, or was never told."""
+    return await _open(pool, ours, now - ANSWER_DUE, now - RESTING)
 
 
 async def asked(pool: EnginePool, orders: Collection[Open]) -> None:
@@ -62,18 +71,23 @@ async def these_orders(pool: EnginePool, ids: list[UUID]) -> list[Open]:
     return await _read(pool, ids) if ids else []
 
 
-async def _open(pool: EnginePool, shards: list[int], answer_due: datetime, resting: datetime) -> list[Open]:
+async def _open(pool: EnginePool, ours: Ours, answer_due: datetime, resting: datetime) -> list[Open]:
     rows = await pool.fetch(
-        "SELECT m.id FROM market_order m JOIN venue_order v ON v.market_order_id = m.id WHERE m.ended_at IS NULL"
-        " AND m.instrument_id % $1 = ANY ($2) AND (v.to_ask OR greatest(v.heard_at, v.sent_at, m.created_at) <"
-        " CASE WHEN v.status = 'NEW' AND m.type = 'LIMIT' THEN $4::timestamptz ELSE $3::timestamptz END)"
-        " ORDER BY m.id LIMIT 500",
-        SHARDS,
-        shards,
-        answer_due,
-        resting,
+        _OPEN, SHARDS, list(ours.shards), answer_due, resting, list(ours.exclusive), list(ours.spoken_to)
     )
     return await _read(pool, [row["id"] for row in rows]) if rows else []
+
+
+_OPEN = """
+SELECT m.id FROM market_order m JOIN venue_order v ON v.market_order_id = m.id
+WHERE m.ended_at IS NULL
+  AND CASE WHEN v.venue = ANY ($5) AND m.status <> 'GATHERING' THEN v.venue = ANY ($6)
+           ELSE m.instrument_id % $1 = ANY ($2) END
+  AND (v.to_ask OR (v.sent_at IS NULL AND v.venue = ANY ($6))
+       OR greatest(v.heard_at, v.sent_at, m.created_at)
+          < CASE WHEN v.status = 'NEW' AND m.type = 'LIMIT' THEN $4::timestamptz ELSE $3::timestamptz END)
+ORDER BY m.id LIMIT 500
+"""
 
 
 async def _read(pool: EnginePool, ids: list[UUID]) -> list[Open]:

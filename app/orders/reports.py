@@ -5,7 +5,7 @@ chunks of its own (share_out_many.py), so that its journal is free for others in
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from app.orders.plan import Progress, plan
 from app.orders.record_market_orders import record_market_orders, record_venue_orders
 from app.orders.rows import market_order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, participants_of, share_out_now
-from app.orders.types import Group
+from app.orders.types import Group, MarketOrderStatus, VenueOrderStatus
 from app.orders.unclear import report_contradictions, report_late_executions
 from app.venues.port import ReportKind
 
@@ -69,6 +69,8 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
         entries += await stay_after_all(batch, hearing.market_order, hearing.refused)
         progress = progress_of(hearing.market_order, hearing.venue_order, hearing.standing)
         large = hearing.market_order.participants > CHUNK or id_ in running
+        if progress.ending is MarketOrderStatus.FILLED and not large:
+            hearing.venue_order = replace(hearing.venue_order, status=VenueOrderStatus.FILLED)
         heard.setdefault(id_, _verdict(hearing, progress, large))
         if large or not _matters(hearing, progress):
             waiting.append(hearing)

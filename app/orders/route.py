@@ -16,14 +16,17 @@ from app.venues.port import VenueOrder
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A process is about to send a market order; ``lead`` is its right to do so (None in tests: not asked for)."""
+    """A process is about to send a market order; ``lead`` is its right to do so."""
 
     market_order_id: UUID
     lead: Lead | None = None
 
 
 async def mark_sent(batch: Batch, commands: Sequence[Sending]) -> list[VenueOrder | None]:
-    """What may be sent now, recorded before it is sent: only by who leads, and only while it is open."""
+    """What may be sent now, recorded before it is sent: only by who leads, and only while it is open.
+
+    Without a ``lead`` it is not asked for: whoever holds an exclusive venue's session is alone with it.
+    """
     leading = await still_leading(batch, [each.lead for each in commands if each.lead])
     ours = [each.market_order_id for each in commands if each.lead is None or each.lead in leading]
     rows = await batch.connection.fetch(

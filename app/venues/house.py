@@ -41,6 +41,7 @@ class HouseVenue:
     """A ``Venue`` whose counterparty is the firm. Orders live by the market's clock."""
 
     name = HOUSE
+    exclusive = False
 
     def __init__(self, market: Market) -> None:
         self._market = market
@@ -50,6 +51,10 @@ class HouseVenue:
         self._ready: list[Report] = []
         self._looked_at: datetime | None = None
         self._ring: Callable[[], None] = _nobody_listens
+
+    def ready(self) -> bool:
+        """It is in this very process."""
+        return True
 
     async def submit(self, order: VenueOrder) -> None:
         """Deal it if that can be done now; else it waits for its session, a quote, or its limit."""

@@ -39,6 +39,7 @@ class PaperVenue:
     """A ``Venue`` on the simulated market. ``clock`` times its reports; orders live by the market's time."""
 
     name = PAPER
+    exclusive = False
 
     def __init__(
         self, pool: EnginePool, market: Market, *, clock: Clock, behaviour: PaperBehaviour | None = None
@@ -56,6 +57,10 @@ class PaperVenue:
         self._looked_at: datetime | None = None
         self._adopted_at: datetime | None = None
         self._ring: Callable[[], None] = _nobody_listens
+
+    def ready(self) -> bool:
+        """It is in this very process."""
+        return True
 
     async def submit(self, order: VenueOrder) -> None:
         """Take the order, or recognise it: what was decided first for an id is what counts."""

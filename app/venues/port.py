@@ -87,9 +87,14 @@ class Venue(Protocol):
     """Takes orders and reports on them. Reports may come late, twice, out of order and after a restart."""
 
     name: str
+    #: Whether only one process at a time can speak to it (a FIX session): then whoever does sends everybody's orders.
+    exclusive: bool
+
+    def ready(self) -> bool:
+        """Whether orders can be sent from here now."""
 
     async def submit(self, order: VenueOrder) -> None:
-        """Send the order; sending the same id again changes nothing."""
+        """Send the order; the same id again changes nothing. Raises if it was not sent, or may not have been."""
 
     async def change(self, change: Change) -> None:
         """Ask for less, or for the end. Answered by REPLACED, CANCELED, another ending, or CHANGE_REJECTED."""

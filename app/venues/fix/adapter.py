@@ -45,6 +45,7 @@ class FixVenue:
     """
 
     name = "fix"
+    exclusive = True
 
     def __init__(
         self,
@@ -73,6 +74,10 @@ class FixVenue:
     async def run(self) -> None:
         """Keep the session connected until cancelled; then log out."""
         await self._initiator.run()
+
+    def ready(self) -> bool:
+        """Whether this process holds the session, and is logged on."""
+        return self.line.logged_on.is_set()
 
     async def submit(self, order: VenueOrder) -> None:
         """Send the order. Raises ``NotLoggedOn`` (nothing was sent) or ``OutcomeUnknown`` (it may have been)."""
