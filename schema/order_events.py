@@ -61,16 +61,17 @@ class OrderEvent:
     type: EventType = strawberry.field(description="What happened.")
     order: Order = strawberry.field(resolver=_event_order, description="The order as it stands now.")
     last_quantity: Decimal | None = strawberry.field(
-        resolver=figure("last_quantity"), description="How many this event filled; null when the order is accepted."
+        resolver=figure("last_quantity"),
+        description="How many this event filled; negative when a deal was taken back. Null in events of old.",
     )
     last_amount: Money | None = strawberry.field(
-        resolver=dollars_in("last_amount"), description="For how much; null when the order is accepted."
+        resolver=dollars_in("last_amount"), description="For how much. Null in events of old."
     )
     cumulative_quantity: Decimal | None = strawberry.field(
-        resolver=figure("cumulative_quantity"), description="How many are filled in all; null when it is accepted."
+        resolver=figure("cumulative_quantity"), description="How many are filled in all. Null in events of old."
     )
     cumulative_amount: Money | None = strawberry.field(
-        resolver=dollars_in("cumulative_amount"), description="For how much in all; null when it is accepted."
+        resolver=dollars_in("cumulative_amount"), description="For how much in all. Null in events of old."
     )
     reason: str | None = strawberry.field(resolver=_event_reason, description="Why it ended, where there is a reason.")
     recorded_at: datetime.datetime = strawberry.field(description="When it was recorded.")

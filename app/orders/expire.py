@@ -15,7 +15,7 @@ async def expired(pool: EnginePool, market_now: datetime) -> list[tuple[int, Can
     """Orders to be ended, with their journals: those that wait at once, those with a venue after its grace."""
     rows = await pool.fetch(
         "SELECT journal_id, id FROM customer_order WHERE ended_at IS NULL AND ends_as IS NULL"
-        " AND expires_at <= CASE WHEN status = 'ACCEPTED' THEN $1::timestamptz ELSE $2::timestamptz END LIMIT 1000",
+        " AND expires_at <= $1 AND (status = 'ACCEPTED' OR expires_at <= $2) ORDER BY expires_at LIMIT 1000",
         market_now,
         market_now - GRACE,
     )

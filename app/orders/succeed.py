@@ -48,6 +48,10 @@ def accepted_data(order: Order) -> dict[str, object]:
         "limit_price": None if terms.limit_price is None else to_text(terms.limit_price),
         "time_in_force": terms.time_in_force,
         "expires_at": None if terms.expires_at is None else terms.expires_at.isoformat(),
+        "last_quantity": to_text(0),
+        "last_amount": to_text(0),
+        "cumulative_quantity": to_text(0),
+        "cumulative_amount": to_text(0),
     }
 
 

@@ -39,7 +39,7 @@ CREATE INDEX customer_order_pace ON customer_order (account_id, placed_at);
 CREATE INDEX customer_order_waiting ON customer_order
   (journal_id, instrument_id, side, type, limit_price, time_in_force, placed_at, id) WHERE status = 'ACCEPTED';
 CREATE INDEX customer_order_leaving ON customer_order (market_order_id) WHERE ends_as IS NOT NULL AND ended_at IS NULL;
-CREATE INDEX customer_order_expiring ON customer_order (journal_id, expires_at) WHERE ended_at IS NULL;
+CREATE INDEX customer_order_expiring ON customer_order (expires_at) WHERE ended_at IS NULL;
 
 DROP INDEX market_order_open;
 ALTER TABLE market_order

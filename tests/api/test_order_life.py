@@ -23,7 +23,11 @@ async def test_a_fill_is_heard_over_the_websocket(site: Site) -> None:
         async with site.subscribed(ann.user_id, ORDER_EVENTS, accountId=account) as events:
             order_id = await placed(ann, account, "BUY", "AAPL", amount=money("10.00"))
             accepted = (await events.next())["orderEvents"]
-            assert (accepted["type"], accepted["lastQuantity"]) == ("ORDER_ACCEPTED", None)
+            assert (accepted["type"], accepted["lastQuantity"], accepted["cumulativeQuantity"]) == (
+                "ORDER_ACCEPTED",
+                "0.00",
+                "0.00",
+            )
             assert (accepted["order"]["id"], accepted["order"]["status"]) == (order_id, "ACCEPTED")
             await site.world.pass_time(50)
             assert (await events.next())["orderEvents"]["type"] == "ORDER_NEW"
