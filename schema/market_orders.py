@@ -10,6 +10,7 @@ from app.orders import types as orders
 from resolvers import market as resolve_market
 from resolvers.ids import encode_id
 from resolvers.paging import asked_page
+from schema.enums import describe
 from schema.market import Instrument
 from schema.money import Money, dollars
 from schema.orders import Capacity, Execution, OrderType, Side, TimeInForce
@@ -17,9 +18,37 @@ from schema.relay import After, Before, Connection, First, Info, Last, Node, con
 from schema.scalars import Decimal
 
 MarketOrderStatus: TypeAlias = orders.MarketOrderStatus
-strawberry.enum(MarketOrderStatus, description="Where a market order stands.")
+describe(
+    MarketOrderStatus,
+    "MarketOrderStatus",
+    "Where a market order stands.",
+    {
+        "GATHERING": "Its allocation statement is being written.",
+        "CREATED": "Its statement is complete; it is not sent yet.",
+        "SENT": "It is with its venue, and nothing is filled.",
+        "PARTIALLY_FILLED": "A part is filled, and more may come.",
+        "FILLED": "It is filled.",
+        "CANCELED": "It ended before it was filled.",
+        "EXPIRED": "Its time was over before it was filled.",
+        "REJECTED": "The venue did not take it.",
+    },
+)
 VenueOrderStatus: TypeAlias = orders.VenueOrderStatus
-strawberry.enum(VenueOrderStatus, description="Where a market order stands in its venue's eyes.")
+describe(
+    VenueOrderStatus,
+    "VenueOrderStatus",
+    "Where a market order stands in its venue's eyes, as far as we were told.",
+    {
+        "PENDING_NEW": "Not sent, or not acknowledged.",
+        "NEW": "The venue has it.",
+        "PENDING_REPLACE": "The venue was asked to deal less.",
+        "PENDING_CANCEL": "The venue was asked to end it.",
+        "FILLED": "All of it is dealt.",
+        "CANCELED": "The venue has ended it.",
+        "EXPIRED": "Its time is over.",
+        "REJECTED": "The venue did not take it.",
+    },
+)
 
 Made_ = strawberry.Parent[orders.MarketOrder]
 

@@ -11,6 +11,7 @@ from app.orders import types as orders
 from resolvers import accounts as resolve_accounts
 from resolvers import market as resolve_market
 from resolvers.ids import encode_id
+from schema.enums import describe
 from schema.market import Instrument
 from schema.money import Money, dollars
 from schema.relay import Info, Node
@@ -20,20 +21,58 @@ if TYPE_CHECKING:
     from schema.accounts import Account
 
 Side: TypeAlias = market.Side
-strawberry.enum(Side, name="OrderSide", description="Which way an order goes.")
+describe(
+    Side,
+    "OrderSide",
+    "Which way an order goes.",
+    {"BUY": "Dollars are spent for units.", "SELL": "Units are sold for dollars."},
+)
 OrderType: TypeAlias = orders.OrderType
-strawberry.enum(OrderType, description="MARKET takes the market's price; LIMIT names the worst price.")
+describe(
+    OrderType,
+    "OrderType",
+    "Whether an order names the worst price at which it may be filled.",
+    {"MARKET": "At the market's price.", "LIMIT": "At the limit or better."},
+)
 TimeInForce: TypeAlias = market.TimeInForce
-strawberry.enum(
+describe(
     TimeInForce,
-    description="How long an order stands: until the session closes in which it can first be dealt (DAY), "
-    "until it is canceled (GTC), or until the time given (GTD).",
+    "TimeInForce",
+    "How long an order stands.",
+    {
+        "DAY": "Until the session closes in which it can first be dealt.",
+        "GTC": "Until it is canceled.",
+        "GTD": "Until the moment given.",
+    },
 )
 OrderStatus: TypeAlias = orders.OrderStatus
-strawberry.enum(OrderStatus, description="Where an order stands.")
+describe(
+    OrderStatus,
+    "OrderStatus",
+    "Where an order stands.",
+    {
+        "ACCEPTED": "It gathers with others; what it needs is held.",
+        "NEW": "It is part of a market order, and nothing is filled.",
+        "PARTIALLY_FILLED": "A part is filled, and more may come.",
+        "FILLED": "It is filled.",
+        "PENDING_CANCEL": "It ends as soon as the market lets go of what is not filled.",
+        "CANCELED": "It ended before it was filled, or a part of it was taken back.",
+        "PENDING_REPLACE": "Another takes its place as soon as the market lets go of what is not filled.",
+        "REPLACED": "Another order has taken its place.",
+        "EXPIRED": "Its time was over before it was filled.",
+        "REJECTED": "The market did not take it; nothing was filled.",
+    },
+)
 Capacity: TypeAlias = orders.Capacity
-strawberry.enum(
-    Capacity, description="In which role the firm dealt; MIXED where the house took or gave the part of a share."
+describe(
+    Capacity,
+    "Capacity",
+    "In which role the firm dealt.",
+    {
+        "AGENCY": "For its customers alone.",
+        "MIXED": "The house took or gave the part of a share.",
+        "PRINCIPAL": "The house itself was the counterparty.",
+    },
 )
 
 Order_ = strawberry.Parent[orders.Order]

@@ -43,16 +43,9 @@ SELF_EXPLANATORY = {
     "BarInterval",
     "BarSource",
     "BookKind",
-    "Capacity",
     "EventType",
     "InstrumentKind",
     "LedgerAccountKind",
-    "MarketOrderStatus",
-    "OrderSide",
-    "OrderStatus",
-    "OrderType",
-    "TimeInForce",
-    "VenueOrderStatus",
 }
 #: By enum of error codes: the enums of the use cases and checks that may refuse there.
 CODES: dict[str, list[type[StrEnum]]] = {
