@@ -64,7 +64,7 @@ async def test_a_venue_is_asked_again_at_once(database_url: str) -> None:
             asked.append(sent)
             return await knows(sent)  # type: ignore[arg-type]
 
-        world.venue.knows = listening  # type: ignore[method-assign]
+        world.venue.knows = listening  # type: ignore[method-assign, assignment]
         await world.commits.submit(ask_again, AskAgain(made, "No answer by phone", "operator:test"))
         await world.pass_time(1_200)
         assert len(asked) == 1
