@@ -157,12 +157,16 @@ async def _stays(batch: Batch, order: Order, reason: str | None) -> list[Entry]:
         return []
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.NEW
     surplus = max(0, order.held - rest_to_hold(order)) if order.ends_as is OrderStatus.REPLACED else 0
+    funding = order.funding
+    if surplus and order.side is Side.BUY:
+        funding = funding.minus(funding.rest_after(funding.total - surplus))
     await batch.connection.execute(
         "UPDATE customer_order SET status = $2, held = held - $3, ends_as = NULL, change_number = NULL,"
-        " replacement = NULL, reason = NULL WHERE id = $1",
+        " replacement = NULL, reason = NULL, funded_settled = $4, funded_unsettled = $5, funded_instant = $6"
+        " WHERE id = $1",
         order.id,
         status.value,
-        to_decimal(surplus),
+        *(to_decimal(each) for each in (surplus, funding.settled, funding.unsettled, funding.instant)),
     )
     replaced = order.ends_as is OrderStatus.REPLACED
     type_ = EventType.ORDER_REPLACE_REJECTED if replaced else EventType.ORDER_CANCEL_REJECTED
