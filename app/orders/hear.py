@@ -61,6 +61,10 @@ class Hearing:
         """An execution that was not known."""
         self.executions.append((execution, told))
         self._dealt(execution.quantity, execution.amount)
+        most = max(told.report.cumulative_quantity, self.market_order.filled_quantity)
+        if most >= self.market_order.quantity and not self.venue_order.status.is_final:
+            # Nothing more is dealt, even if something of it is taken back in the next breath.
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=most)
         if told.settles_on >= self.market_order.settles_on:
             self.market_order = replace(self.market_order, trade_date=told.trade_date, settles_on=told.settles_on)
 
@@ -68,8 +72,13 @@ class Hearing:
         """An execution does not stand, or not as it was told first."""
         self.taken_back.append(taken)
         self._dealt(-taken.execution.quantity, -taken.execution.amount)
+        change = -taken.execution.quantity
         if taken.instead is not None:
             self._dealt(taken.instead.quantity, taken.instead.amount)
+            change += taken.instead.quantity
+        if self.venue_order.told_quantity is not None:
+            told_quantity = self.venue_order.told_quantity + change
+            self.venue_order = replace(self.venue_order, told_quantity=told_quantity)
 
     def hear(self, report: Report, at: datetime) -> None:
         """Anything but an execution, a bust or a correction."""
