@@ -17,10 +17,11 @@ from app.orders.request import reference_price
 from app.orders.route import Sending, as_sent, mark_sent
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus
 from app.venues.house import HOUSE
-from app.venues.port import Change, Report, Venue
+from app.venues.port import Change, Report, ReportKind, Venue
 from app.venues.venues import Venues
 
 TakeIn = Callable[[Venue, Sequence[Report]], Awaitable[None]]
+ShareOut = Callable[[UUID], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Dealing:
     venues: Venues
     clock: Clock
     take_in: TakeIn
+    share_out: ShareOut
     leads: dict[int, Lead] = field(default_factory=dict)
     windows: dict[Group, datetime] = field(default_factory=dict)
 
@@ -107,13 +109,15 @@ class Dealing:
         if asked.without_asking is None:
             await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
             return
+        if asked.without_asking is ReportKind.REPLACED:
+            await self.share_out(made.id)
+            return
         report = Report(
             venue.name,
             made.id,
             asked.without_asking,
             self.market.clock.now(),
             cumulative_quantity=made.filled_quantity,
-            order_quantity=asked.quantity or 0,
             number=asked.number,
         )
         await self.take_in(venue, [report])
@@ -126,13 +130,15 @@ class Dealing:
         made, at_venue = found.market_order, found.venue_order
         if made.status is MarketOrderStatus.GATHERING:
             await self._complete(made, self.market.instruments[made.instrument_id])
+        elif at_venue.sent_at is None and at_venue.awaits_answer:
+            await self._ask(Asked(made, at_venue.number, at_venue.accepted, None, ReportKind.CANCELED))
         elif at_venue.sent_at is None:
             await self.send(made)
         else:
             known = await self._venue_of(made).knows(as_sent(made))
             if known is False:
                 await self.send(made)
-            elif known and at_venue.number > at_venue.accepted:
+            elif known and at_venue.awaits_answer:
                 asked = Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
                 await self._ask(asked)
 

@@ -11,8 +11,6 @@ from app.orders.plan import Progress
 from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, VenueOrderState, VenueOrderStatus
 from app.venues.port import ENDINGS, Report, ReportKind
 
-_PENDING = (VenueOrderStatus.PENDING_NEW, VenueOrderStatus.PENDING_REPLACE, VenueOrderStatus.PENDING_CANCEL)
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -86,7 +84,7 @@ class Hearing:
         self.venue_order = replace(was, heard_at=at)
         if was.status.is_final:
             return
-        pending = report.number == was.number and was.number > was.accepted
+        pending = report.number == was.number and was.awaits_answer
         if report.kind is ReportKind.NEW and was.status is VenueOrderStatus.PENDING_NEW:
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
         elif report.kind is ReportKind.REPLACED and pending:

@@ -13,8 +13,9 @@ from app.kernel.money import UNIT, to_decimal, to_text
 from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.market.types import Side
+from app.orders.facts import change_entry
 from app.orders.progress import ENGINE, event_of, release
-from app.orders.record_market_orders import record_venue_orders
+from app.orders.record_market_orders import record_market_orders, record_venue_orders
 from app.orders.request import rest_to_hold
 from app.orders.rows import market_order_from, order_from, units, venue_order_from
 from app.orders.types import Capacity, MarketOrder, Order, OrderStatus, VenueOrderState, VenueOrderStatus
@@ -52,10 +53,11 @@ async def ask_to_let_go(batch: Batch, commands: Sequence[LetGo]) -> list[Asked |
 async def _ask(
     batch: Batch, command: LetGo, made: MarketOrder, at_venue: VenueOrderState, leavers: list[tuple[Order, int]]
 ) -> Asked | None:
-    pending = at_venue.number > at_venue.accepted
     if made.ended_at is not None or at_venue.status.is_final:
         return None
-    if pending:  # asked before, perhaps by a process that is gone: the venue knows the number if it heard it
+    if (
+        at_venue.awaits_answer
+    ):  # asked before, perhaps by a process that is gone: the venue knows the number if it heard it
         return Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
     if not leavers:
         return None
@@ -68,6 +70,8 @@ async def _ask(
     without = None
     if unsent or quantity == made.quantity:
         without = ReportKind.CANCELED if quantity is None else ReportKind.REPLACED
+    if without is ReportKind.REPLACED:
+        return await _let_go_at_once(batch, made, at_venue, leavers, quantity or made.quantity)
     asked = replace(
         at_venue,
         status=VenueOrderStatus.PENDING_CANCEL if quantity is None else VenueOrderStatus.PENDING_REPLACE,
@@ -83,6 +87,24 @@ async def _ask(
     if without is None:
         await batch.post_facts([_requested(batch, made, asked)])
     return Asked(made, asked.number, asked.accepted, quantity, without)
+
+
+async def _let_go_at_once(
+    batch: Batch, made: MarketOrder, at_venue: VenueOrderState, leavers: list[tuple[Order, int]], quantity: int
+) -> Asked:
+    """What the venue need not know gets no number of its own: the venue would miss it in the next request."""
+    number = at_venue.accepted
+    if quantity != made.quantity:
+        made = replace(made, quantity=quantity)
+        report = Report(
+            at_venue.venue, made.id, ReportKind.REPLACED, batch.effective_at, number=number, order_quantity=quantity
+        )
+        await record_market_orders(batch, [made])
+        await batch.post_facts([change_entry(made, report)])
+    await batch.connection.execute(
+        "UPDATE customer_order SET change_number = $2 WHERE id = ANY ($1)", [order.id for order, _ in leavers], number
+    )
+    return Asked(made, number, number, quantity, ReportKind.REPLACED)
 
 
 async def _read(

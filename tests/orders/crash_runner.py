@@ -48,8 +48,8 @@ from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.profile import load_profiles
 from app.venues.venues import Venues
-from tests.orders.crash_points import kill_at
 from tests.orders.checks import unfinished
+from tests.orders.crash_points import kill_at
 from tests.world import SetQuotes
 
 Request: TypeAlias = dict[str, Any]
@@ -204,7 +204,8 @@ class Trader:
                             return
                     await asyncio.sleep(0.03)
         except TimeoutError:
-            raise AssertionError(f"after {_PATIENCE} s this is left: {left}") from None
+            open_ = await self.pool.fetch(_OPEN)
+            raise AssertionError(f"after {_PATIENCE} s this is left: {left}; {open_}") from None
 
     async def _left(self) -> list[object]:
         rows = await self.pool.fetch("SELECT id, ends_as FROM customer_order WHERE ended_at IS NULL")
@@ -212,7 +213,9 @@ class Trader:
             with suppress(Refusal):
                 await self.writer.submit(cancel, CancelOrder(id_, "test"))
             await self._tell_of_leaving(id_)
-        told = await self.pool.fetch("SELECT client_order_id FROM paper.venue_order WHERE untaken OR due_at IS NOT NULL")
+        told = await self.pool.fetch(
+            "SELECT client_order_id FROM paper.venue_order WHERE untaken OR due_at IS NOT NULL"
+        )
         due = await self.pool.fetch(
             "SELECT id FROM trade_settlement WHERE settled_at IS NULL AND due_on <= $1", self.market.today()
         )
@@ -252,6 +255,13 @@ async def trader(job: Job) -> AsyncIterator[Trader]:
             for task in working:
                 task.cancel()
             writers.stop()
+
+
+_OPEN = """
+SELECT to_json(m) AS market_order, to_json(v) AS venue_order, p.story FROM market_order m
+JOIN venue_order v ON v.market_order_id = m.id LEFT JOIN paper.venue_order p ON p.client_order_id = m.id
+WHERE m.ended_at IS NULL
+"""
 
 
 def answers_in(file: Path) -> dict[str, str | None]:

@@ -15,16 +15,10 @@ from uuid import UUID
 
 import asyncpg
 
-from app.banking.deposit import deposit
-from app.banking.types import CashMovement
-from app.clients.open import OpenAccount, open_accounts
-from app.clients.reads import accounts_by_id
 from app.clients.types import Account
-from app.infra.database import ENGINE_ROLE, api_engine, reading
-from app.infra.hub import Hub
+from app.infra.database import ENGINE_ROLE
 from app.kernel.ids import new_id
 from app.kernel.money import CENT, UNIT
-from app.ledger.books import journals, open_tenant
 from app.ledger.types import Journal
 from app.market.calendar import calendar_of
 from app.market.catalogue import XNYS
@@ -177,7 +171,9 @@ def some_requests(random: Random, accounts: Sequence[Account]) -> list[Request]:
             after = random.choice((0.0, 0.01, 0.1, 0.2))
             kind = "quantity" if made["amount"] is None else "amount"
             size = made[kind] * random.randint(50, 150) // 100 // CENT * CENT
-            requests.append({**made, "key": str(new_id()), "what": what, "order": made["key"], "after": after, kind: size})
+            requests.append(
+                {**made, "key": str(new_id()), "what": what, "order": made["key"], "after": after, kind: size}
+            )
     return requests
 
 
@@ -191,7 +187,9 @@ def _request(random: Random, account: Account, symbol: str, side: str, limit: st
         "symbol": symbol,
         "side": side,
         "amount": random.randint(500, 40_000) * CENT if by_amount else None,
-        "quantity": None if by_amount else random.choice((random.randint(UNIT // 10, UNIT), random.randint(1, 4) * UNIT)),
+        "quantity": None
+        if by_amount
+        else random.choice((random.randint(UNIT // 10, UNIT), random.randint(1, 4) * UNIT)),
         "limit": limit,
         "order": None,
         "after": random.choice((0.0, 0.0, 0.05, 0.1)),

@@ -270,5 +270,3 @@ class Model:
         self.balances[book, 1, "unsettled"] -= settled
         self.balances[book, 1, "receivable"] += repaid
         self.balances[book, 1, "settled"] += settled - repaid
-
-

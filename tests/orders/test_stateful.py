@@ -293,9 +293,7 @@ class Anything(RuleBasedStateMachine):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("behaviour", [WILD, FICKLE, DEAF], ids=["wild", "fickle", "deaf"])
-def test_every_balance_equals_the_models(
-    postgres: embedded.Server, template: str, behaviour: PaperBehaviour
-) -> None:
+def test_every_balance_equals_the_models(postgres: embedded.Server, template: str, behaviour: PaperBehaviour) -> None:
     class Here(Anything):
         server = postgres
 
