@@ -55,10 +55,9 @@ async def _ask(
 ) -> Asked | None:
     if made.ended_at is not None or at_venue.status.is_final:
         return None
-    if (
-        at_venue.awaits_answer
-    ):  # asked before, perhaps by a process that is gone: the venue knows the number if it heard it
-        return Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
+    if at_venue.awaits_answer:  # asked by a process that is gone, perhaps; the venue knows the number if it heard it
+        without = ReportKind.CANCELED if at_venue.sent_at is None else None
+        return Asked(made, at_venue.number, at_venue.accepted, at_venue.asked_quantity, without)
     if not leavers:
         return None
     staying, wanted = await _still_wanted(batch, made.id)

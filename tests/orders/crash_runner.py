@@ -118,6 +118,7 @@ class Trader:
     engine: OrderEngine
     writer: GroupCommit
     answered: dict[str, str | None]
+    answers: int
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def trade(self) -> None:
@@ -136,19 +137,18 @@ class Trader:
         if order is not None or request["order"] is None:
             with suppress(Refusal):
                 answer = str(await self._submit(request, order))
-        with Path(self.job.answers).open("ab", buffering=0) as file:
-            file.write(json.dumps([request["key"], answer]).encode() + b"\n")
+        os.write(self.answers, json.dumps([request["key"], answer]).encode() + b"\n")
         async with self.news:
             self.answered[request["key"]] = answer
             self.news.notify_all()
 
     async def _submit(self, request: Request, order: str | None) -> UUID:
         key = idempotency_key("caller", UUID(request["key"]), request["what"], request)
-        while True:
-            use_case, command, group = self._command(request, order)
+        use_case, command, group = self._command(request, order)
+        answer: UUID | None = None
+        while answer is None:
             try:
-                answer: UUID = await self.writer.submit(use_case, command, key)
-                break
+                answer = await self.writer.submit(use_case, command, key)
             except _LOST:
                 await asyncio.sleep(0.05)  # and ask again with the same key
         self.engine.notice(group)
@@ -250,7 +250,8 @@ async def trader(job: Job) -> AsyncIterator[Trader]:
         while not broadcast._subscribers:  # stopped before it listens, broadcaster fails
             await asyncio.sleep(0.001)
         try:
-            yield Trader(job, pool, market, engine, writer, answers_in(Path(job.answers)))
+            answers = os.open(job.answers, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            yield Trader(job, pool, market, engine, writer, answers_in(Path(job.answers)), answers)
         finally:
             for task in working:
                 task.cancel()

@@ -171,14 +171,14 @@ def some_requests(random: Random, accounts: Sequence[Account]) -> list[Request]:
             after = random.choice((0.0, 0.01, 0.1, 0.2))
             kind = "quantity" if made["amount"] is None else "amount"
             size = made[kind] * random.randint(50, 150) // 100 // CENT * CENT
-            requests.append(
-                {**made, "key": str(new_id()), "what": what, "order": made["key"], "after": after, kind: size}
-            )
+            change = {"key": str(new_id()), "what": what, "order": made["key"], "after": after, kind: size}
+            requests.append(made | change)
     return requests
 
 
 def _request(random: Random, account: Account, symbol: str, side: str, limit: str | None) -> Request:
     by_amount = random.random() < 0.4
+    quantity = random.choice((random.randint(UNIT // 10, UNIT), random.randint(1, 4) * UNIT))
     return {
         "key": str(new_id()),
         "what": "place",
@@ -187,9 +187,7 @@ def _request(random: Random, account: Account, symbol: str, side: str, limit: st
         "symbol": symbol,
         "side": side,
         "amount": random.randint(500, 40_000) * CENT if by_amount else None,
-        "quantity": None
-        if by_amount
-        else random.choice((random.randint(UNIT // 10, UNIT), random.randint(1, 4) * UNIT)),
+        "quantity": None if by_amount else quantity,
         "limit": limit,
         "order": None,
         "after": random.choice((0.0, 0.0, 0.05, 0.1)),

@@ -32,7 +32,7 @@ def test_whatever_a_killed_process_began_is_finished_once(
     random.shuffle(kills)
     with ExitStack() as stack:
         urls = [stack.enter_context(fresh_database(postgres, template)) for _ in range(SHOPS)]
-        killed = asyncio.run(_kill(urls, kills, tmp_path))
+        killed = asyncio.run(_kill(urls, list(kills), tmp_path))
     print(f"{killed.total()} processes killed at {len(killed)} points: {dict(killed)}")  # noqa: T201
     assert killed.total() == CRASHES
     assert set(killed) == set(kills)

@@ -1,4 +1,4 @@
-"""A back office and the model of it side by side: requests to both, what happened told to the model, and all compared."""
+"""A back office and the model of it side by side: requests to both, news to the model, and everything compared."""
 
 import asyncio
 import threading
@@ -180,6 +180,7 @@ class Trading:
         assert self.run(self._left()) == []
 
     def _wait_until_none(self, unwanted: Callable[[Order], bool]) -> None:
+        found: list[Order] = []
         for _ in range(_LONGEST):
             self.pass_time(1_000, 1_000)
             found = [order for order in self.run(self.found()) if unwanted(order)]
@@ -194,8 +195,9 @@ class Trading:
         quote = self.world.market.quote(order.instrument_id)
         assert quote is not None
         limit, price = order.terms.limit_price, reference_price(order.side, quote)
-        rests = order.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED) and limit is not None
-        return not rests or price == limit or (price < limit) is (order.side is Side.BUY)
+        if limit is None or order.status not in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
+            return True
+        return price == limit or (price < limit) is (order.side is Side.BUY)
 
     async def _left(self) -> list[Sequence[object]]:
         async with self.world.pool.acquire() as connection:
