@@ -18,13 +18,14 @@ from app.orders.route import Sending, as_sent, mark_sent
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus
 from app.orders.unclear import Unclear, report_unclear
 from app.venues.house import HOUSE
-from app.venues.port import Change, Report, Venue
+from app.venues.port import Change, Report, ReportKind, Venue
 from app.venues.venues import Venues
 
 #: A venue that says nothing for so long about an order, not even that it knows it, becomes a case.
 SILENCE = timedelta(minutes=1)
 
 TakeIn = Callable[[Venue, Sequence[Report]], Awaitable[None]]
+ShareOut = Callable[[UUID], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Dealing:
     venues: Venues
     clock: Clock
     take_in: TakeIn
+    share_out: ShareOut
     leads: dict[int, Lead] = field(default_factory=dict)
     windows: dict[Group, datetime] = field(default_factory=dict)
     _reported: set[UUID] = field(default_factory=set)
@@ -119,13 +121,15 @@ class Dealing:
             if venue.ready():
                 await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
             return
+        if asked.without_asking is ReportKind.REPLACED:
+            await self.share_out(made.id)
+            return
         report = Report(
             venue.name,
             made.id,
             asked.without_asking,
             self.market.clock.now(),
             cumulative_quantity=made.filled_quantity,
-            order_quantity=asked.quantity or 0,
             number=asked.number,
         )
         await self.take_in(venue, [report])
@@ -141,6 +145,8 @@ class Dealing:
             await self._complete(made, self.market.instruments[made.instrument_id])
         elif venue is None or not venue.ready():
             await self._report_silence(found)
+        elif at_venue.sent_at is None and at_venue.awaits_answer:
+            await self._ask(Asked(made, venue.name, at_venue.number, at_venue.accepted, None, ReportKind.CANCELED))
         elif at_venue.sent_at is None:
             await self.send(made, venue.name)
         else:
@@ -149,7 +155,7 @@ class Dealing:
                 await self._report_silence(found)
             elif not known:
                 await self.send(made, venue.name)
-            elif at_venue.number > at_venue.accepted:
+            elif at_venue.awaits_answer:
                 asked = Asked(made, venue.name, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
                 await self._ask(asked)
 

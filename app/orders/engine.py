@@ -60,7 +60,7 @@ class OrderEngine:
         self._hub = hub
         self._clock = clock
         self._intake = Intake(pool, writers, market, clock, self.notice)
-        self._dealing = Dealing(writers, market, venues, clock, self._intake.take_in)
+        self._dealing = Dealing(writers, market, venues, clock, self._intake.take_in, self._intake.share_out)
         self._wake = asyncio.Event()
         self._looked_at: datetime | None = None
         self._led_at: datetime | None = None

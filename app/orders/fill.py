@@ -15,6 +15,7 @@ from app.orders.progress import ENGINE, event_of, release
 from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus
 
 _ENDED = {
+    OrderStatus.FILLED: EventType.ORDER_FILLED,
     OrderStatus.CANCELED: EventType.ORDER_CANCELED,
     OrderStatus.EXPIRED: EventType.ORDER_EXPIRED,
     OrderStatus.REJECTED: EventType.ORDER_REJECTED,
@@ -95,14 +96,14 @@ def entries_of(fill: OrderFill, made: MarketOrder, at: datetime, kept: int = 0) 
     order, entries = fill.order, []
     free = fill.held - kept
     rest = release(order, free) if fill.ends and free else []
-    filled = fill.ends and fill.status is OrderStatus.FILLED
+    filled = fill.ends and fill.status is OrderStatus.FILLED and not fill.taken_back
     if fill.moves or filled:
         type_ = EventType.ORDER_FILLED if filled else EventType.ORDER_PARTIALLY_FILLED
         if fill.taken_back:
             type_ = EventType.ORDER_TRADE_CORRECTED
         entries.append(_entry(fill, made, type_, at, [*_movement(fill, made), *(rest if filled else [])]))
     if fill.ends and not filled:
-        entries.append(_entry(fill, made, _ENDED[fill.status], at, rest))
+        entries.append(_entry(fill, made, _ENDED[fill.status], at, rest, ends=True))
     return entries
 
 
@@ -115,9 +116,10 @@ def _movement(fill: OrderFill, made: MarketOrder) -> list[Leg]:
     return customer_buys(order.book_id, made.book_id, asset, fill.last_quantity, fill.last_amount, from_hold)
 
 
-def _entry(fill: OrderFill, made: MarketOrder, type_: EventType, at: datetime, legs: Sequence[Leg]) -> Entry:
+def _entry(
+    fill: OrderFill, made: MarketOrder, type_: EventType, at: datetime, legs: Sequence[Leg], *, ends: bool = False
+) -> Entry:
     order = fill.order
-    ends = type_ in _ENDED.values()
     reason = fill.reason if ends or fill.taken_back else None
     data = event_of(order, last_quantity=fill.last_quantity, last_amount=fill.last_amount, reason=reason)
     if ends:  # the last fill, if any, is told by the event before

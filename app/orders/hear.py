@@ -11,8 +11,6 @@ from app.orders.plan import Progress
 from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, VenueOrderState, VenueOrderStatus
 from app.venues.port import ENDINGS, Report, ReportKind
 
-_PENDING = (VenueOrderStatus.PENDING_NEW, VenueOrderStatus.PENDING_REPLACE, VenueOrderStatus.PENDING_CANCEL)
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -61,6 +59,10 @@ class Hearing:
         """An execution that was not known."""
         self.executions.append((execution, told))
         self._dealt(execution.quantity, execution.amount)
+        most = max(told.report.cumulative_quantity, self.market_order.filled_quantity)
+        if most >= self.market_order.quantity and not self.venue_order.status.is_final:
+            # Nothing more is dealt, even if something of it is taken back in the next breath.
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=most)
         if told.settles_on >= self.market_order.settles_on:
             self.market_order = replace(self.market_order, trade_date=told.trade_date, settles_on=told.settles_on)
 
@@ -68,8 +70,13 @@ class Hearing:
         """An execution does not stand, or not as it was told first."""
         self.taken_back.append(taken)
         self._dealt(-taken.execution.quantity, -taken.execution.amount)
+        change = -taken.execution.quantity
         if taken.instead is not None:
             self._dealt(taken.instead.quantity, taken.instead.amount)
+            change += taken.instead.quantity
+        if self.venue_order.told_quantity is not None:
+            told_quantity = self.venue_order.told_quantity + change
+            self.venue_order = replace(self.venue_order, told_quantity=told_quantity)
 
     def hear(self, report: Report, at: datetime) -> None:
         """Anything but an execution, a bust or a correction."""
@@ -77,7 +84,7 @@ class Hearing:
         self.venue_order = replace(was, heard_at=at)
         if was.status.is_final:
             return
-        pending = report.number == was.number and was.number > was.accepted
+        pending = report.number == was.number and was.awaits_answer
         if report.kind is ReportKind.NEW and was.status is VenueOrderStatus.PENDING_NEW:
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
         elif report.kind is ReportKind.REPLACED and pending:

@@ -13,8 +13,9 @@ from app.kernel.money import UNIT, to_decimal, to_text
 from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.market.types import Side
+from app.orders.facts import change_entry
 from app.orders.progress import ENGINE, event_of, release
-from app.orders.record_market_orders import record_venue_orders
+from app.orders.record_market_orders import record_market_orders, record_venue_orders
 from app.orders.request import rest_to_hold
 from app.orders.rows import market_order_from, order_from, units, venue_order_from
 from app.orders.types import Capacity, MarketOrder, Order, OrderStatus, VenueOrderState, VenueOrderStatus
@@ -53,11 +54,11 @@ async def ask_to_let_go(batch: Batch, commands: Sequence[LetGo]) -> list[Asked |
 async def _ask(
     batch: Batch, command: LetGo, made: MarketOrder, at_venue: VenueOrderState, leavers: list[tuple[Order, int]]
 ) -> Asked | None:
-    pending = at_venue.number > at_venue.accepted
     if made.ended_at is not None or at_venue.status.is_final:
         return None
-    if pending:  # asked before, perhaps by a process that is gone: the venue knows the number if it heard it
-        return Asked(made, at_venue.venue, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
+    if at_venue.awaits_answer:  # asked by a process that is gone, perhaps; the venue knows the number if it heard it
+        without = ReportKind.CANCELED if at_venue.sent_at is None else None
+        return Asked(made, at_venue.venue, at_venue.number, at_venue.accepted, at_venue.asked_quantity, without)
     staying, wanted = await _still_wanted(batch, made.id)
     if not leavers and staying:
         return None
@@ -69,6 +70,8 @@ async def _ask(
     without = None
     if unsent or quantity == made.quantity:
         without = ReportKind.CANCELED if quantity is None else ReportKind.REPLACED
+    if without is ReportKind.REPLACED:
+        return await _let_go_at_once(batch, made, at_venue, leavers, quantity or made.quantity)
     asked = replace(
         at_venue,
         status=VenueOrderStatus.PENDING_CANCEL if quantity is None else VenueOrderStatus.PENDING_REPLACE,
@@ -84,6 +87,24 @@ async def _ask(
     if without is None:
         await batch.post_facts([_requested(batch, made, asked)])
     return Asked(made, asked.venue, asked.number, asked.accepted, quantity, without)
+
+
+async def _let_go_at_once(
+    batch: Batch, made: MarketOrder, at_venue: VenueOrderState, leavers: list[tuple[Order, int]], quantity: int
+) -> Asked:
+    """What the venue need not know gets no number of its own: the venue would miss it in the next request."""
+    number = at_venue.accepted
+    if quantity != made.quantity:
+        made = replace(made, quantity=quantity)
+        report = Report(
+            at_venue.venue, made.id, ReportKind.REPLACED, batch.effective_at, number=number, order_quantity=quantity
+        )
+        await record_market_orders(batch, [made])
+        await batch.post_facts([change_entry(made, report)])
+    await batch.connection.execute(
+        "UPDATE customer_order SET change_number = $2 WHERE id = ANY ($1)", [order.id for order, _ in leavers], number
+    )
+    return Asked(made, at_venue.venue, number, number, quantity, ReportKind.REPLACED)
 
 
 async def _read(
@@ -158,12 +179,16 @@ async def _stays(batch: Batch, order: Order, reason: str | None) -> list[Entry]:
         return []
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.NEW
     surplus = max(0, order.held - rest_to_hold(order)) if order.ends_as is OrderStatus.REPLACED else 0
+    funding = order.funding
+    if surplus and order.side is Side.BUY:
+        funding = funding.minus(funding.rest_after(funding.total - surplus))
     await batch.connection.execute(
         "UPDATE customer_order SET status = $2, held = held - $3, ends_as = NULL, change_number = NULL,"
-        " replacement = NULL, reason = NULL WHERE id = $1",
+        " replacement = NULL, reason = NULL, funded_settled = $4, funded_unsettled = $5, funded_instant = $6"
+        " WHERE id = $1",
         order.id,
         status.value,
-        to_decimal(surplus),
+        *(to_decimal(each) for each in (surplus, funding.settled, funding.unsettled, funding.instant)),
     )
     replaced = order.ends_as is OrderStatus.REPLACED
     type_ = EventType.ORDER_REPLACE_REJECTED if replaced else EventType.ORDER_CANCEL_REJECTED

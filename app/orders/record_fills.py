@@ -64,6 +64,14 @@ async def _expect_proceeds(batch: Batch, sells: Fills) -> None:
         ],
     )
     await batch.connection.executemany(
-        "UPDATE cash_settlement SET amount = greatest(0, amount + $2) WHERE order_id = $1 AND settled_at IS NULL",
-        [(fill.order.id, to_decimal(fill.last_amount)) for _, fill in sells if fill.last_amount < 0],
+        _DUE_NO_MORE, [(fill.order.id, to_decimal(-fill.last_amount)) for _, fill in sells if fill.last_amount < 0]
     )
+
+
+#: What is due last goes first; ``later`` is what is due after a row.
+_DUE_NO_MORE = """
+UPDATE cash_settlement c SET amount = c.amount - least(c.amount, greatest(0, $2 - d.later)) FROM (
+  SELECT order_id, due_on, sum(amount) OVER (ORDER BY due_on DESC) - amount AS later
+  FROM cash_settlement WHERE order_id = $1 AND settled_at IS NULL) d
+WHERE c.order_id = d.order_id AND c.due_on = d.due_on
+"""

@@ -25,14 +25,15 @@ Fills = Sequence[tuple[MarketOrder, OrderFill]]
 async def record_lots(batch: Batch, fills: Sequence[tuple[MarketOrder, OrderFill, Posted | None]]) -> None:
     """Open and close lots for what the fills moved; ``Posted`` says what the ledger took for each."""
     moved = [(made, fill, posted) for made, fill, posted in fills if posted is not None]
-    forward = [(made, fill, posted) for made, fill, posted in moved if not fill.taken_back]
+    # What came new in the same commit may outweigh what was taken back of an order.
+    forward = [each for each in moved if not each[1].taken_back or each[1].last_quantity > 0]
     buys = [(made, fill, posted) for made, fill, posted in forward if made.side is Side.BUY]
     sells = [(made, fill) for made, fill, _ in forward if made.side is Side.SELL]
     if buys:
         await _open(batch, buys)
     if sells:
         await _close(batch, sells)
-    back = [(made, fill) for made, fill, _ in moved if fill.taken_back]
+    back = [(made, fill) for made, fill, _ in moved if fill.taken_back and fill.last_quantity <= 0]
     if back:
         await take_back_purchases(batch, [fill for made, fill in back if made.side is Side.BUY])
         await take_back_sales(batch, [fill for made, fill in back if made.side is Side.SELL])

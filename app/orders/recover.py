@@ -110,12 +110,15 @@ async def leaving(pool: EnginePool, shards: Collection[int]) -> list[tuple[UUID,
 
 
 async def running(pool: EnginePool, shards: Collection[int]) -> list[UUID]:
-    """Market orders of which something is to be shared out in chunks, or a run is under way."""
+    """Market orders of which something is to be shared out in chunks, a run is under way, or orders are let go of."""
     rows = await pool.fetch(
         "SELECT m.id FROM market_order m WHERE m.instrument_id % $1 = ANY ($2) AND m.status <> 'GATHERING'"
         " AND (m.filled_quantity <> m.allocated_quantity OR m.filled_amount <> m.allocated_amount)"
         " UNION SELECT r.market_order_id FROM allocation_run r JOIN market_order m ON m.id = r.market_order_id"
-        " WHERE m.instrument_id % $1 = ANY ($2) LIMIT 100",
+        " WHERE m.instrument_id % $1 = ANY ($2)"
+        " UNION SELECT o.market_order_id FROM customer_order o JOIN venue_order v USING (market_order_id)"
+        " WHERE o.ends_as IS NOT NULL AND o.ended_at IS NULL AND o.change_number <= v.accepted"
+        " AND o.instrument_id % $1 = ANY ($2) LIMIT 100",
         SHARDS,
         list(shards),
     )

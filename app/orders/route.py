@@ -23,7 +23,7 @@ class Sending:
 
 
 async def mark_sent(batch: Batch, commands: Sequence[Sending]) -> list[VenueOrder | None]:
-    """What may be sent now, recorded before it is sent: only by who leads, and only while it is open.
+    """What may be sent now, recorded before it is sent: only by who leads, and only while it is open and wanted.
 
     Without a ``lead`` it is not asked for: whoever holds an exclusive venue's session is alone with it.
     """
@@ -32,7 +32,8 @@ async def mark_sent(batch: Batch, commands: Sequence[Sending]) -> list[VenueOrde
     rows = await batch.connection.fetch(
         "UPDATE market_order m SET status = CASE WHEN m.status = 'CREATED' THEN 'SENT' ELSE m.status END"
         " FROM market_order before WHERE before.id = m.id AND m.id = ANY ($1) AND m.ended_at IS NULL"
-        " AND m.status <> 'GATHERING' RETURNING m.*, before.status AS status_before",
+        " AND m.status <> 'GATHERING' AND NOT EXISTS (SELECT 1 FROM venue_order v WHERE v.market_order_id = m.id"
+        " AND v.sent_at IS NULL AND v.status = 'PENDING_CANCEL') RETURNING m.*, before.status AS status_before",
         ours,
     )
     await batch.connection.execute(

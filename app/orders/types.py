@@ -245,6 +245,11 @@ class VenueOrderState:
     sent_at: datetime | None
     heard_at: datetime | None
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the last request to change it is not answered yet."""
+        return self.status in (VenueOrderStatus.PENDING_REPLACE, VenueOrderStatus.PENDING_CANCEL)
+
 
 def _average(amount: int, quantity: int) -> int | None:
     return (2 * amount * UNIT + quantity) // (2 * quantity) if quantity else None

@@ -164,7 +164,9 @@ class PaperVenue:
             rows = await self._pool.fetch("SELECT story FROM paper.venue_order WHERE untaken OR due_at IS NOT NULL")
         elif now - self._adopted_at >= ABANDONED_AFTER:
             rows = await self._pool.fetch(
-                "SELECT story FROM paper.venue_order WHERE due_at < $1", now - ABANDONED_AFTER
+                "SELECT story FROM paper.venue_order WHERE due_at < $1"
+                " OR (untaken AND due_at IS NULL AND received_at < $1)",
+                now - ABANDONED_AFTER,
             )
         else:
             return

@@ -9,7 +9,9 @@ import pytest
 from app.kernel.money import CENT, UNIT
 from app.ledger.replay import replay
 from app.market.types import Side, TimeInForce
+from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.types import OrderStatus
+from app.venues.port import Report, ReportKind
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -135,4 +137,38 @@ async def test_a_small_limit_order_is_dealt_by_the_house_at_its_limit_or_better(
         assert order.status is OrderStatus.FILLED
         assert order.average_price is not None
         assert (order.average_price <= 95 * UNIT) if side is Side.BUY else (order.average_price >= 105 * UNIT)
+        await books_agree(world)
+
+
+async def test_one_after_the_other_leaves_though_the_venue_need_not_know_of_each(database_url: str) -> None:
+    async with running(database_url) as world:
+        people = [await world.investor(10_000) for _ in range(4)]
+        orders = [await world.place(each, Side.BUY, "KO", quantity="0.4", limit="95.00") for each in people]
+        await world.pass_time(500)
+        for each in orders:
+            await world.cancel(each)
+            await world.pass_time(500)
+            assert (await world.order(each)).status is OrderStatus.CANCELED
+        assert await world.pool.fetchval("SELECT status FROM market_order") == "CANCELED"
+        assert await world.pool.fetchval("SELECT sum(balance) FROM ledger.account WHERE kind = 5") == 0
+        await books_agree(world)
+
+
+async def test_a_venue_that_refused_once_may_be_asked_again(database_url: str) -> None:
+    async with running(database_url) as world:
+        ann = await world.investor(10_000)
+        id_ = await world.place(ann, Side.BUY, "KO", quantity="2", limit="95.00")
+        await world.pass_time(500)
+        await world.cancel(id_)
+        order = await world.order(id_)
+        made, at = order.market_order_id, world.clock.now()
+        assert made is not None
+        # The request is written down, but does not reach the venue, which somebody else answers for.
+        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        await world.told(Report("paper", made, ReportKind.CHANGE_REJECTED, at, number=1, reason="too busy"))
+        assert (await world.order(id_)).status is OrderStatus.NEW
+        await world.cancel(id_)
+        await world.pass_time(500)
+        assert (await world.order(id_)).status is OrderStatus.CANCELED
+        assert await world.pool.fetchval("SELECT number FROM venue_order") == 2
         await books_agree(world)
