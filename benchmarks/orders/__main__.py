@@ -7,7 +7,7 @@ import argparse
 
 import uvloop
 
-from benchmarks.orders import crowds, load
+from benchmarks.orders import crowds, load, surface
 from benchmarks.stage import stage
 
 PARTS = ("load", "http", "open", "large")
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=10_000, help="of load (and half as many at half load)")
     parser.add_argument("--alone", type=int, default=300, help="orders of the comparison, one per transaction")
     parser.add_argument("--requests", type=int, default=4_000, help="orders over HTTP")
+    parser.add_argument("--users", type=int, default=surface.USERS, help="who place them, each with a WebSocket")
     parser.add_argument("--burst", type=int, default=20_000, help="orders at the open")
     parser.add_argument("--participants", type=int, default=50_000, help="of the large market order")
     asked = parser.parse_known_args()[0]
@@ -30,6 +31,8 @@ def main() -> None:
             match part:
                 case "load":
                     uvloop.run(load.run(url, asked.orders, asked.alone))
+                case "http":
+                    uvloop.run(surface.run(url, asked.requests, asked.users))
                 case "open":
                     uvloop.run(crowds.at_the_open(url, asked.burst))
                 case "large":

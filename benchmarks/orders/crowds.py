@@ -7,23 +7,21 @@ from collections.abc import Sequence
 from app.kernel.errors import Overloaded, Refusal
 from app.kernel.events import EventType
 from app.orders.gather import MAX_PARTICIPANTS
-from benchmarks.orders.floor import IN_SESSION, SATURDAY, SYMBOLS, Floor, Probe, floor, probing
+from benchmarks.orders.floor import MONDAY, SATURDAY, SYMBOLS, Floor, Probe, floor, probing
 
 
 async def at_the_open(url: str, orders: int) -> None:
     """So many orders are submitted at once while the exchange is closed; then it opens."""
-    async with floor(url) as here:
-        here.market_clock.advance(SATURDAY - here.market_clock.now())
-        async with here.working(), here.watched() as fills:
-            started = time.perf_counter()
-            async with probing(here) as before:
-                refused = await _all_at_once(here, [here.order(number) for number in range(orders)])
-                accepted_in = time.perf_counter() - started
-            here.market_clock.advance(IN_SESSION - here.market_clock.now())
-            started = time.perf_counter()
-            async with probing(here) as after:
-                await fills.wait_for(orders - refused)
-            drained_in = time.perf_counter() - started
+    async with floor(url, SATURDAY) as here, here.working(), here.watched() as fills:
+        started = time.perf_counter()
+        async with probing(here) as before:
+            refused = await _all_at_once(here, [here.order(number) for number in range(orders)])
+            accepted_in = time.perf_counter() - started
+        here.market_clock.advance(MONDAY - here.market_clock.now())
+        started = time.perf_counter()
+        async with probing(here) as after:
+            await fills.wait_for(orders - refused)
+        drained_in = time.perf_counter() - started
     print(f"\nThe open: {orders:,} $10 buys submitted at once while the exchange is closed; then it opens")
     print(f"  accepted in {accepted_in:.2f} s, {refused} refused; a $1 deposit waited {_longest(before)}")
     print(f"  filled in {drained_in:.2f} s; a $1 deposit waited {_longest(after)}")
@@ -32,13 +30,12 @@ async def at_the_open(url: str, orders: int) -> None:
 async def one_large_order(url: str, orders: int) -> None:
     """So many orders for one instrument wait when the exchange opens: one market order."""
     orders = min(orders, MAX_PARTICIPANTS)
-    async with floor(url) as here:
-        here.market_clock.advance(SATURDAY - here.market_clock.now())
+    async with floor(url, SATURDAY) as here:
         for start in range(0, orders, 10_000):
             part = range(start, min(start + 10_000, orders))
             assert not await _all_at_once(here, [here.order(number, SYMBOLS[0]) for number in part])
         async with here.watched() as fills, here.working():
-            here.market_clock.advance(IN_SESSION - here.market_clock.now())
+            here.market_clock.advance(MONDAY - here.market_clock.now())
             async with probing(here) as probe:
                 await fills.wait_for(orders)
         phases = await here.pool.fetchrow(_PHASES, here.commits.journal.id)

@@ -42,7 +42,7 @@ from app.venues.venues import Venues
 PRICE = 100 * UNIT
 SYMBOLS = [each for each in INSTRUMENTS if each.kind is InstrumentKind.EQUITY]
 SATURDAY = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
-IN_SESSION = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+MONDAY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 AT_ONCE = PaperBehaviour(split=0.0, acknowledge_ms=(0, 0), first_ms=(0, 0), slip_cents=0)
 ACCOUNTS = 1_000
 
@@ -109,9 +109,10 @@ class Floor:
                 while True:
                     rows = await self.pool.fetch(_NEWS, journal, position)
                     now = time.perf_counter()
-                    for position, type_, order in rows:
-                        if type_ == EventType.ORDER_FILLED:
-                            fills.at[order] = now
+                    for row in rows:
+                        if row["type"] == EventType.ORDER_FILLED:
+                            fills.at[row["correlation"]] = now
+                    position = rows[-1]["position"] if rows else position
                     fills.changed.set()
                     await bell.wait(1.0)
 
@@ -176,9 +177,9 @@ async def probing(floor: Floor) -> AsyncIterator[Probe]:
 
 
 @asynccontextmanager
-async def floor(url: str, accounts: int = ACCOUNTS) -> AsyncIterator[Floor]:
+async def floor(url: str, at: datetime = MONDAY) -> AsyncIterator[Floor]:
     """A tenant whose customers have money, and an engine that isn't running yet."""
-    clock, market_clock = SystemClock(), ManualClock(IN_SESSION)
+    clock, market_clock = SystemClock(), ManualClock(at)
     pool = await engine_pool(url, 10)
     async with asyncio.TaskGroup() as tasks:
         hub = Hub(Broadcast("memory://"))
@@ -194,7 +195,7 @@ async def floor(url: str, accounts: int = ACCOUNTS) -> AsyncIterator[Floor]:
         )
         engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
         commits = await writers.of(journal.tenant_id)
-        opening = [commits.submit(open_accounts, OpenAccount(new_id(), "x", "benchmark")) for _ in range(accounts)]
+        opening = [commits.submit(open_accounts, OpenAccount(new_id(), "x", "benchmark")) for _ in range(ACCOUNTS)]
         ids = await asyncio.gather(*opening)
         rows = await pool.fetch("SELECT id, book_id FROM account WHERE id = ANY ($1)", ids)
         customers = [(row["id"], row["book_id"]) for row in rows]

@@ -70,7 +70,7 @@ async def _measure(floor: Floor, accepted: dict[UUID, float], orders: Sequence) 
 
 
 async def one_at_a_time(floor: Floor, orders: int, workers: int) -> float:
-    """Orders per second with the same functions, each order in transactions of its own, at a venue that costs nothing."""
+    """Orders per second with the same functions, each order in transactions of its own; its venue costs nothing."""
     clock = SystemClock()
     alone = GroupCommit(
         floor.pool,
