@@ -3,9 +3,10 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from app.kernel.clock import SystemClock
@@ -39,13 +40,13 @@ class Measured:
 async def full_load(floor: Floor, orders: int, callers: int = CALLERS) -> Measured:
     """So many callers, each with one acceptance under way at a time."""
     accepted: dict[UUID, float] = {}
-    turn = asyncio.Semaphore(callers)
+    numbers = iter(range(orders))
 
-    async def one(number: int) -> None:
-        async with turn:
+    async def caller() -> None:
+        for number in numbers:
             accepted[await floor.place(floor.order(number))] = time.perf_counter()
 
-    return await _measure(floor, accepted, [one(number) for number in range(orders)])
+    return await _measure(floor, accepted, orders, [caller() for _ in range(callers)])
 
 
 async def paced(floor: Floor, orders: int, per_second: float) -> Measured:
@@ -57,16 +58,18 @@ async def paced(floor: Floor, orders: int, per_second: float) -> Measured:
         await asyncio.sleep(started + number / per_second - time.perf_counter())
         accepted[await floor.place(floor.order(number))] = time.perf_counter()
 
-    return await _measure(floor, accepted, [one(number) for number in range(orders)])
+    return await _measure(floor, accepted, orders, [one(number) for number in range(orders)])
 
 
-async def _measure(floor: Floor, accepted: dict[UUID, float], orders: Sequence) -> Measured:
+async def _measure(
+    floor: Floor, accepted: dict[UUID, float], orders: int, work: Sequence[Coroutine[Any, Any, None]]
+) -> Measured:
     async with floor.working(), floor.watched() as fills:
         started = time.perf_counter()
-        await asyncio.gather(*orders)
-        await fills.wait_for(len(orders))
+        await asyncio.gather(*work)
+        await fills.wait_for(orders)
     took = max(fills.at.values()) - started
-    return Measured(len(orders) / took, [(fills.at[id_] - at) * 1000 for id_, at in accepted.items()])
+    return Measured(orders / took, [(fills.at[id_] - at) * 1000 for id_, at in accepted.items()])
 
 
 async def one_at_a_time(floor: Floor, orders: int, workers: int) -> float:
