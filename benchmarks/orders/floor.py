@@ -15,6 +15,7 @@ from broadcaster import Broadcast
 from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.clients.open import OpenAccount, open_accounts
+from app.infra.collector import set_for_batches
 from app.infra.database import EnginePool, engine_pool
 from app.infra.hub import Hub
 from app.kernel.clock import ManualClock, SystemClock
@@ -201,6 +202,7 @@ async def floor(url: str, at: datetime = MONDAY) -> AsyncIterator[Floor]:
         customers = [(row["id"], row["book_id"]) for row in rows]
         paying = [CashMovement(book, 1_000_000 * UNIT, "benchmark") for _, book in customers]
         await asyncio.gather(*(commits.submit(deposit, movement) for movement in paying))
+        set_for_batches()
         yield Floor(pool, hub, market, market_clock, engine, commits, customers)
         writers.stop()
     await pool.close()
