@@ -48,9 +48,10 @@ async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Poste
     await batch.connection.execute(
         "INSERT INTO lot (id, order_id, tenant_id, book_id, instrument_id, opened_on, quantity, cost, remaining,"
         "   remaining_cost, funded_unsettled, funding_due_on)"
-        " SELECT id, order_id, $1, book, instrument, opened_on, quantity, cost, quantity, cost, unsettled, due_on"
-        " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::date[], $7::numeric[], $8::numeric[],"
-        "   $9::numeric[], $10::date[])"
+        " SELECT id, order_id, $1, book, instrument, opened_on, quantity * 0.00000001, cost * 0.00000001,"
+        "   quantity * 0.00000001, cost * 0.00000001, unsettled * 0.00000001, due_on"
+        " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::date[], $7::bigint[], $8::bigint[],"
+        "   $9::bigint[], $10::date[])"
         " AS u(id, order_id, book, instrument, opened_on, quantity, cost, unsettled, due_on)"
         " ON CONFLICT (order_id, opened_on) DO UPDATE SET"
         " quantity = lot.quantity + EXCLUDED.quantity, remaining = lot.remaining + EXCLUDED.remaining,"
@@ -62,9 +63,9 @@ async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Poste
         [fill.order.book_id for _, fill, _ in buys],
         [made.instrument_id for made, _, _ in buys],
         [made.trade_date for made, _, _ in buys],
-        [to_decimal(fill.last_quantity) for _, fill, _ in buys],
-        [to_decimal(fill.last_amount) for _, fill, _ in buys],
-        [to_decimal(unsettled_part(fill, posted.taken)) for _, fill, posted in buys],
+        [fill.last_quantity for _, fill, _ in buys],
+        [fill.last_amount for _, fill, _ in buys],
+        [unsettled_part(fill, posted.taken) for _, fill, posted in buys],
         [fill.order.funding_due_on for _, fill, _ in buys],
     )
 
