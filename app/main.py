@@ -15,6 +15,7 @@ from app.gateway.serve import listen, make_server
 from app.identity.keys import local_key
 from app.identity.tokens import LocalKey
 from app.infra import embedded, migrate
+from app.infra.collector import set_for_batches
 from app.kernel.clock import SystemClock
 from app.kernel.principal import Principal
 from app.services import running
@@ -100,5 +101,6 @@ async def serve(url: str, settings: Settings, tokens: LocalKey, started: Started
     socket = listen(settings.host, settings.port)
     async with running(url, settings) as services:
         routes = await started(services) if started else ()
+        set_for_batches()
         server = make_server(application(services, settings, tokens, url, routes), lifespan=False)
         await server.serve(sockets=[socket])

@@ -5,7 +5,7 @@ Inside, every amount of every asset (dollars and shares alike) is an ``int`` of 
 """
 
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 SCALE: Final = 8
@@ -17,6 +17,8 @@ MAX_UNITS: Final = 2**63 - 1
 
 _PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?|-?\.[0-9]+")
 _QUANTUM: Final = Decimal(1).scaleb(-SCALE)
+#: The widest column is numeric(38, 8); what does not fit raises.
+_EXACT: Final = Context(prec=38, traps=[Inexact, InvalidOperation])
 
 
 def to_units(value: Decimal) -> int:
@@ -32,14 +34,14 @@ def to_units(value: Decimal) -> int:
 
 def to_decimal(units: int) -> Decimal:
     """Units of 1e-8 as an exact decimal with eight places."""
-    return Decimal(units).scaleb(-SCALE).quantize(_QUANTUM)
+    return _EXACT.multiply(units, _QUANTUM)
 
 
-def to_text(units: int, places: int = SCALE) -> str:
-    """Units as plain text, trailing zeros cut down to at least two decimals (``places`` at most)."""
-    text = f"{to_decimal(units):.{places}f}"
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+def to_text(units: int) -> str:
+    """Units as plain text, trailing zeros cut down to two decimals."""
+    whole, fraction = divmod(abs(units), UNIT)
+    decimals = f"{fraction:0{SCALE}}".rstrip("0").ljust(2, "0")
+    return f"{'-' if units < 0 else ''}{whole}.{decimals}"
 
 
 def multiply(a: int, b: int) -> int:

@@ -22,7 +22,7 @@ from app.orders.deal import size_deal
 from app.orders.lead import Lead, still_leading
 from app.orders.progress import ENGINE, event_of
 from app.orders.record_gathering import record_gathered, record_lines
-from app.orders.rows import market_order_from, order_from, units
+from app.orders.rows import SELECT_ORDER, market_order_from, order_from, units
 from app.orders.run import CHUNK
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus, Order, OrderType
 from app.risk.rules import rules_in_force
@@ -128,14 +128,13 @@ async def _waiting(batch: Batch, command: Gather, begun: MarketOrder | None) -> 
             else (to_decimal(terms.limit_price or 0), terms.time_in_force.value, terms.expires_at)
         ),
     )
-    orders = [order_from(row) for row in rows]
     last = begun.created_at if begun else batch.recorded_at
-    if not begun and (not orders or orders[0].placed_at > command.opened_by):
-        return [], orders[0].placed_at if orders else None
+    if not begun and (not rows or rows[0]["placed_at"] > command.opened_by):
+        return [], rows[0]["placed_at"] if rows else None
     room = min(CHUNK, MAX_PARTICIPANTS - (begun.participants if begun else 0))
-    taken = [order for order in orders[:room] if order.placed_at <= last]
-    rest = orders[len(taken) :]
-    return taken, rest[0].placed_at if rest else None
+    taken = [order_from(row) for row in rows[:room] if row["placed_at"] <= last]
+    rest = rows[len(taken) :]
+    return taken, rest[0]["placed_at"] if rest else None
 
 
 async def _inventory(batch: Batch, commands: Sequence[Gather]) -> dict[int, int]:
@@ -239,13 +238,19 @@ def _routed(batch: Batch, order: Order, made: MarketOrder) -> Entry:
     return Entry(event)
 
 
-_WAITING_MARKET = """
-SELECT * FROM customer_order WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
+_WAITING_MARKET = (
+    SELECT_ORDER
+    + """
+FROM customer_order o WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
   AND type = 'MARKET' ORDER BY placed_at, id LIMIT $4
 """
+)
 
-_WAITING_LIMIT = """
-SELECT * FROM customer_order WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
+_WAITING_LIMIT = (
+    SELECT_ORDER
+    + """
+FROM customer_order o WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
   AND type = 'LIMIT' AND limit_price = $5 AND time_in_force = $6 AND expires_at IS NOT DISTINCT FROM $7
 ORDER BY placed_at, id LIMIT $4
 """
+)

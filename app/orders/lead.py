@@ -66,8 +66,9 @@ async def give_up(pool: EnginePool, process: UUID) -> None:
 async def still_leading(batch: Batch, leads: Iterable[Lead]) -> set[Lead]:
     """Those whose epoch is the newest; nobody else can take them before this transaction ends."""
     wanted = set(leads)
+    # KEY SHARE bars who takes over (FOR UPDATE), but not our own renewal, which would wait for this batch, or deadlock.
     rows = await batch.connection.fetch(
-        "SELECT name, epoch FROM lease WHERE name = ANY ($1) ORDER BY name FOR SHARE",
+        "SELECT name, epoch FROM lease WHERE name = ANY ($1) ORDER BY name FOR KEY SHARE",
         sorted(f"{_SHARD}{each.shard}" for each in wanted),
     )
     newest = {Lead(int(row["name"].removeprefix(_SHARD)), row["epoch"]) for row in rows}

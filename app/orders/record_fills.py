@@ -22,23 +22,23 @@ async def record_fills(batch: Batch, fills: Fills) -> None:
 async def _update_orders(batch: Batch, fills: Sequence[OrderFill]) -> None:
     columns = (
         [fill.order.id for fill in fills],
-        [to_decimal(fill.order.filled_quantity + fill.last_quantity) for fill in fills],
-        [to_decimal(fill.order.filled_amount + fill.last_amount) for fill in fills],
+        [fill.order.filled_quantity + fill.last_quantity for fill in fills],
+        [fill.order.filled_amount + fill.last_amount for fill in fills],
     )
     await batch.connection.execute(
-        "UPDATE allocation a SET filled_quantity = u.quantity, filled_amount = u.amount"
-        " FROM unnest($1::uuid[], $2::numeric[], $3::numeric[]) AS u(id, quantity, amount) WHERE a.order_id = u.id",
+        "UPDATE allocation a SET filled_quantity = u.quantity * 0.00000001, filled_amount = u.amount * 0.00000001"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u(id, quantity, amount) WHERE a.order_id = u.id",
         *columns,
     )
     await batch.connection.execute(
-        "UPDATE customer_order o SET filled_quantity = u.quantity, filled_amount = u.amount, status = u.status,"
-        " held = u.held, reason = u.reason,"
+        "UPDATE customer_order o SET filled_quantity = u.quantity * 0.00000001,"
+        " filled_amount = u.amount * 0.00000001, held = u.held * 0.00000001, status = u.status, reason = u.reason,"
         " ended_at = CASE WHEN u.final THEN coalesce(o.ended_at, $8::timestamptz) END"
-        " FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::text[], $5::numeric[], $6::text[], $7::boolean[])"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::boolean[])"
         " AS u(id, quantity, amount, status, held, reason, final) WHERE o.id = u.id",
         *columns,
         [fill.status.value for fill in fills],
-        [to_decimal(0 if fill.status.is_final else fill.held) for fill in fills],
+        [0 if fill.status.is_final else fill.held for fill in fills],
         [fill.reason for fill in fills],
         [fill.status.is_final for fill in fills],
         batch.recorded_at,

@@ -56,12 +56,13 @@ async def record_lines(batch: Batch, lines: Sequence[tuple[MarketOrder, Order, i
     if not lines:
         return
     await batch.connection.execute(
-        "INSERT INTO allocation (market_order_id, order_id, tenant_id, quantity) SELECT market_order, id, $1, quantity"
-        " FROM unnest($2::uuid[], $3::uuid[], $4::numeric[]) AS u(market_order, id, quantity)",
+        "INSERT INTO allocation (market_order_id, order_id, tenant_id, quantity)"
+        " SELECT market_order, id, $1, units * 0.00000001"
+        " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[]) AS u(market_order, id, units)",
         batch.journal.tenant_id,
         [made.id for made, _, _ in lines],
         [order.id for _, order, _ in lines],
-        [to_decimal(stated) for _, _, stated in lines],
+        [stated for _, _, stated in lines],
     )
     await batch.connection.execute(
         "UPDATE customer_order o SET status = 'NEW', market_order_id = u.market_order"

@@ -57,9 +57,10 @@ async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Poste
     await batch.connection.execute(
         "INSERT INTO lot (id, order_id, tenant_id, book_id, instrument_id, opened_on, quantity, cost, remaining,"
         "   remaining_cost, funded_unsettled, funding_due_on, funded_owed)"
-        " SELECT id, order_id, $1, book, instrument, opened_on, quantity, cost, quantity, cost, unsettled, due_on, owed"
-        " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::date[], $7::numeric[], $8::numeric[],"
-        "   $9::numeric[], $10::date[], $11::numeric[])"
+        " SELECT id, order_id, $1, book, instrument, opened_on, quantity * 0.00000001, cost * 0.00000001,"
+        "   quantity * 0.00000001, cost * 0.00000001, unsettled * 0.00000001, due_on, owed * 0.00000001"
+        " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::date[], $7::bigint[], $8::bigint[],"
+        "   $9::bigint[], $10::date[], $11::bigint[])"
         " AS u(id, order_id, book, instrument, opened_on, quantity, cost, unsettled, due_on, owed)"
         " ON CONFLICT (order_id, opened_on) DO UPDATE SET"
         " quantity = lot.quantity + EXCLUDED.quantity, remaining = lot.remaining + EXCLUDED.remaining,"
@@ -72,11 +73,11 @@ async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Poste
         [fill.order.book_id for _, fill, _ in buys],
         [made.instrument_id for made, _, _ in buys],
         [made.trade_date for made, _, _ in buys],
-        [to_decimal(fill.last_quantity) for _, fill, _ in buys],
-        [to_decimal(fill.last_amount) for _, fill, _ in buys],
-        [to_decimal(unsettled_part(fill, posted.taken)) for _, fill, posted in buys],
+        [fill.last_quantity for _, fill, _ in buys],
+        [fill.last_amount for _, fill, _ in buys],
+        [unsettled_part(fill, posted.taken) for _, fill, posted in buys],
         [fill.order.funding_due_on for _, fill, _ in buys],
-        [to_decimal(owed_part(fill, posted.taken)) for _, fill, posted in buys],
+        [owed_part(fill, posted.taken) for _, fill, posted in buys],
     )
 
 

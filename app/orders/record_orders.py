@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from app.kernel.money import to_decimal
 from app.ledger.commit import Batch
 from app.market.market import NEW_YORK
 from app.orders.types import Order
@@ -10,47 +9,49 @@ from app.orders.types import Order
 
 async def record_orders(batch: Batch, orders: Sequence[Order]) -> None:
     """Insert the orders."""
-    await batch.connection.executemany(
-        _INSERT,
-        [
-            (
-                order.id,
-                batch.journal.tenant_id,
-                order.journal_id,
-                order.account_id,
-                order.book_id,
-                order.instrument_id,
-                order.side.value,
-                _maybe(order.amount),
-                _maybe(order.quantity),
-                order.sell_all,
-                order.status.value,
-                to_decimal(order.reference_price),
-                to_decimal(order.held),
-                to_decimal(order.funding.settled),
-                to_decimal(order.funding.unsettled),
-                to_decimal(order.funding.instant),
-                order.funding_due_on,
-                batch.effective_at.astimezone(NEW_YORK).date(),
-                order.terms.type.value,
-                _maybe(order.terms.limit_price),
-                order.terms.time_in_force.value,
-                order.terms.expires_at,
-                order.replaces,
-                order.placed_at,
-            )
-            for order in orders
-        ],
-    )
-
-
-def _maybe(units: int | None) -> object:
-    return None if units is None else to_decimal(units)
+    if not orders:
+        return
+    rows = [
+        (
+            order.id,
+            order.account_id,
+            order.book_id,
+            order.instrument_id,
+            order.side.value,
+            order.amount,
+            order.quantity,
+            order.sell_all,
+            order.status.value,
+            order.reference_price,
+            order.held,
+            order.funding.settled,
+            order.funding.unsettled,
+            order.funding.instant,
+            order.funding_due_on,
+            order.terms.type.value,
+            order.terms.limit_price,
+            order.terms.time_in_force.value,
+            order.terms.expires_at,
+            order.replaces,
+            order.placed_at,
+        )
+        for order in orders
+    ]
+    today = batch.effective_at.astimezone(NEW_YORK).date()
+    columns = zip(*rows, strict=True)
+    await batch.connection.execute(_INSERT, batch.journal.tenant_id, batch.journal.id, *columns, today)
 
 
 _INSERT = """
-INSERT INTO customer_order (id, tenant_id, journal_id, account_id, book_id, instrument_id, side, amount, quantity,
-  sell_all, status, reference_price, held, funded_settled, funded_unsettled, funded_instant, funding_due_on, placed_on,
+INSERT INTO customer_order (tenant_id, journal_id, placed_on, id, account_id, book_id, instrument_id, side, amount,
+  quantity, sell_all, status, reference_price, held, funded_settled, funded_unsettled, funded_instant, funding_due_on,
   type, limit_price, time_in_force, expires_at, replaces, placed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+SELECT $1, $2, $24::date, id, account_id, book_id, instrument_id, side, amount * 0.00000001, quantity * 0.00000001,
+  sell_all, status, price * 0.00000001, held * 0.00000001, settled * 0.00000001, unsettled * 0.00000001,
+  instant * 0.00000001, funding_due_on, type, limit_price * 0.00000001, time_in_force, expires_at, replaces, placed_at
+FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::int[], $7::text[], $8::bigint[], $9::bigint[], $10::boolean[],
+  $11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::date[], $18::text[],
+  $19::bigint[], $20::text[], $21::timestamptz[], $22::uuid[], $23::timestamptz[])
+  AS u(id, account_id, book_id, instrument_id, side, amount, quantity, sell_all, status, price, held, settled,
+    unsettled, instant, funding_due_on, type, limit_price, time_in_force, expires_at, replaces, placed_at)
 """

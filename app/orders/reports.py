@@ -19,7 +19,7 @@ from app.orders.facts import bust_entry, change_entry, execution_entry
 from app.orders.fill import fills_of
 from app.orders.hear import Execution, Hearing, TakenBack, Told, in_order, progress_of
 from app.orders.leave import stay_after_all
-from app.orders.plan import Progress, plan
+from app.orders.plan import Participant, Progress, plan
 from app.orders.record_market_orders import record_market_orders, record_venue_orders
 from app.orders.rows import market_order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, participants_of, share_out_now
@@ -62,7 +62,7 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
             continue
         await _listen(batch, hearings[id_], reports, stored)
         entries += _facts(batch, hearings[id_])
-    parts: list[Part] = []
+    news: list[Progress] = []
     waiting: list[Hearing] = []
     running = await _running(batch, list(hearings))
     for id_, hearing in hearings.items():
@@ -75,8 +75,8 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
         if large or not _matters(hearing, progress):
             waiting.append(hearing)
         else:
-            parts.append(await _part(batch, progress))
-    groups = await share_out_now(batch, parts, entries)
+            news.append(progress)
+    groups = await share_out_now(batch, await _parts(batch, news), entries)
     await record_market_orders(batch, [each.market_order for each in waiting])
     await record_venue_orders(batch, [each.venue_order for each in hearings.values()])
     await report_late_executions(batch, list(hearings.values()))
@@ -95,8 +95,12 @@ def _matters(hearing: Hearing, progress: Progress) -> bool:
     return bool(progress.fill != progress.before or progress.taken_back or progress.ending or hearing.changed)
 
 
-async def _part(batch: Batch, progress: Progress) -> Part:
-    participants = (await participants_of(batch, [progress.market_order.id])).get(progress.market_order.id, [])
+async def _parts(batch: Batch, news: Sequence[Progress]) -> list[Part]:
+    participants = await participants_of(batch, [progress.market_order.id for progress in news])
+    return [_part(progress, participants.get(progress.market_order.id, [])) for progress in news]
+
+
+def _part(progress: Progress, participants: Sequence[Participant]) -> Part:
     planned = plan(progress, participants)
     return Part(progress, fills_of(progress, [each.order for each in participants], planned))
 

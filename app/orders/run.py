@@ -12,7 +12,7 @@ from app.orders.plan import Participant, Progress
 from app.orders.record_fills import record_fills
 from app.orders.record_lots import record_lots
 from app.orders.record_market_orders import expect_settlement, record_market_orders
-from app.orders.rows import order_from, units
+from app.orders.rows import SELECT_ORDER, order_from
 from app.orders.succeed import Succession, record_successors, succession
 from app.orders.types import Group, MarketOrder
 
@@ -32,13 +32,14 @@ class Part:
 async def participants_of(batch: Batch, market_orders: Iterable[UUID]) -> dict[UUID, list[Participant]]:
     """Every line of the allocation statements."""
     rows = await batch.connection.fetch(
-        "SELECT o.*, a.quantity AS stated FROM customer_order o JOIN allocation a ON a.order_id = o.id"
+        SELECT_ORDER + ", (a.quantity * 100000000)::bigint AS stated"
+        " FROM customer_order o JOIN allocation a ON a.order_id = o.id"
         " WHERE a.market_order_id = ANY ($1) ORDER BY o.id",
         list(market_orders),
     )
     found: dict[UUID, list[Participant]] = {}
     for row in rows:
-        found.setdefault(row["market_order_id"], []).append(Participant(order_from(row), units(row["stated"])))
+        found.setdefault(row["market_order_id"], []).append(Participant(order_from(row), row["stated"]))
     return found
 
 

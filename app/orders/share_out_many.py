@@ -16,7 +16,7 @@ from app.orders.allocate import Allotment, Fill
 from app.orders.fill import fills_of
 from app.orders.hear import progress_of
 from app.orders.plan import Participant, Progress, plan
-from app.orders.rows import market_order_from, order_from, units, venue_order_from
+from app.orders.rows import SELECT_ORDER, market_order_from, order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, share_out_now
 from app.orders.types import Group, MarketOrderStatus
 
@@ -70,7 +70,7 @@ async def _chunk(batch: Batch, market_order_id: UUID) -> ChunkDone:
         taken_back = Fill(-1, -1)
     progress = Progress(made, fill, taken_back, ending, run["reason"], run["accepted"])
     rows = await batch.connection.fetch(_NEXT, market_order_id, run["through"], CHUNK)
-    planned = [Allotment(units(each["planned_quantity"]), units(each["planned_amount"])) for each in rows]
+    planned = [Allotment(each["planned_quantity"], each["planned_amount"]) for each in rows]
     last = len(rows) < CHUNK
     part = Part(progress, fills_of(progress, [order_from(each) for each in rows], planned), last=last)
     groups = await share_out_now(batch, [part])
@@ -97,11 +97,12 @@ async def _standing(connection: EngineConnection, market_order_id: UUID) -> Fill
 
 async def _participants(connection: EngineConnection, market_order_id: UUID) -> list[Participant]:
     rows = await connection.fetch(
-        "SELECT o.*, a.quantity AS stated FROM customer_order o JOIN allocation a ON a.order_id = o.id"
+        SELECT_ORDER + ", (a.quantity * 100000000)::bigint AS stated"
+        " FROM customer_order o JOIN allocation a ON a.order_id = o.id"
         " WHERE a.market_order_id = $1",
         market_order_id,
     )
-    return [Participant(order_from(row), units(row["stated"])) for row in rows]
+    return [Participant(order_from(row), row["stated"]) for row in rows]
 
 
 async def _write(
@@ -113,13 +114,13 @@ async def _write(
 ) -> None:
     id_ = progress.market_order.id
     await connection.execute(
-        "UPDATE allocation a SET planned_quantity = u.quantity, planned_amount = u.amount"
-        " FROM unnest($2::uuid[], $3::numeric[], $4::numeric[]) AS u(id, quantity, amount)"
+        "UPDATE allocation a SET planned_quantity = u.quantity * 0.00000001, planned_amount = u.amount * 0.00000001"
+        " FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS u(id, quantity, amount)"
         " WHERE a.market_order_id = $1 AND a.order_id = u.id",
         id_,
         [each.order.id for each in participants],
-        [to_decimal(each.quantity) for each in planned],
-        [to_decimal(each.amount) for each in planned],
+        [each.quantity for each in planned],
+        [each.amount for each in planned],
     )
     await connection.execute(
         "UPDATE execution SET allocated = standing WHERE market_order_id = $1 AND allocated <> standing", id_
@@ -143,11 +144,15 @@ SELECT EXISTS (SELECT 1 FROM customer_order
 """
 
 #: The next orders past the last one, of which something changes (all of them, once the market order is over).
-_NEXT = """
-SELECT o.*, a.planned_quantity, a.planned_amount FROM allocation a JOIN customer_order o ON o.id = a.order_id
+_NEXT = (
+    SELECT_ORDER
+    + """, (a.planned_quantity * 100000000)::bigint AS planned_quantity,
+  (a.planned_amount * 100000000)::bigint AS planned_amount
+FROM allocation a JOIN customer_order o ON o.id = a.order_id
 JOIN allocation_run r ON r.market_order_id = a.market_order_id
 WHERE a.market_order_id = $1 AND ($2::uuid IS NULL OR a.order_id > $2)
   AND (a.planned_quantity <> a.filled_quantity OR a.planned_amount <> a.filled_amount
        OR (o.ended_at IS NULL AND (r.ending IS NOT NULL OR o.change_number <= r.accepted)))
 ORDER BY a.order_id LIMIT $3
 """
+)

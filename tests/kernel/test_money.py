@@ -17,6 +17,12 @@ UNITS = st.integers(-(10**24), 10**24)
 def test_units_survive_every_way_out_and_back(units: int) -> None:
     assert to_units(to_decimal(units)) == units
     assert to_units(parse(to_text(units))) == units
+    assert to_text(units).rpartition(".")[2] == f"{to_decimal(units):f}".rpartition(".")[2].rstrip("0").ljust(2, "0")
+
+
+def test_what_no_column_holds_is_refused_not_rounded() -> None:
+    with pytest.raises(ArithmeticError):
+        to_decimal(10**38 + 1)
 
 
 @pytest.mark.parametrize("text", ["0.000000001", "1.123456789", "NaN", "Infinity"])
