@@ -33,8 +33,11 @@ from app.market.types import Instrument, InstrumentKind, Quote, Side, TimeInForc
 from app.orders.engine import OrderEngine
 from app.orders.place import PlaceOrder, place
 from app.orders.request import Size
+from app.orders.stop import set_rules
 from app.orders.terms import terms_of
 from app.orders.types import Group, OrderType, group_terms
+from app.risk.check import SetRule
+from app.risk.types import RuleKind
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.profile import load_profiles
@@ -72,8 +75,10 @@ class Floor:
         """A $10 buy: customers come in turn, and take a random instrument if none is given."""
         account, book = self.customers[number % len(self.customers)]
         instrument = instrument or random.choice(SYMBOLS)
-        terms = terms_of(OrderType.MARKET, None, TimeInForce.DAY, None, instrument, self.market_clock.now())
-        return PlaceOrder(account, book, instrument.id, Side.BUY, Size(amount=10 * UNIT), PRICE, "benchmark", terms)
+        now = self.market_clock.now()
+        terms = terms_of(OrderType.MARKET, None, TimeInForce.DAY, None, instrument, now)
+        quote = Quote(instrument.id, "", PRICE, PRICE, PRICE, PRICE, now, simulated=True)
+        return PlaceOrder(account, book, instrument.id, Side.BUY, Size(amount=10 * UNIT), quote, "benchmark", terms)
 
     def group(self, command: PlaceOrder) -> Group:
         """The group in which the order waits."""
@@ -203,6 +208,9 @@ async def floor(url: str, at: datetime = MONDAY) -> AsyncIterator[Floor]:
         paying = [CashMovement(book, 1_000_000 * UNIT, "benchmark") for _, book in customers]
         await asyncio.gather(*(commits.submit(deposit, movement) for movement in paying))
         set_for_batches()
+        # One account in eight places everything when orders go one by one: more than a person may.
+        many = SetRule(RuleKind.ORDERS_PER_MINUTE, "A benchmark", "benchmark", 10**6 * UNIT, per_account=True)
+        await commits.submit(set_rules, many)
         yield Floor(pool, hub, market, market_clock, engine, commits, customers)
         writers.stop()
     await pool.close()
