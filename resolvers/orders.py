@@ -28,6 +28,7 @@ from app.orders.request import (
     Size,
     check_instrument,
     check_open,
+    check_precision,
     check_worth,
     reference_price,
     size_of,
@@ -127,7 +128,7 @@ async def preview_order(context: Context, request: OrderRequest) -> OrderPreview
         found,
         cash,
         now if calendar.is_open(now) else calendar.next_open(now),
-        round(services.orders.window_length(instrument).total_seconds() * 1000),
+        round(services.orders.profile(instrument).window_length(now).total_seconds() * 1000),
         market.trade_dates(instrument)[1],
     )
 
@@ -181,6 +182,7 @@ def _replacement(context: Context, order: Order, change: ChangeRequest) -> tuple
     if expires_at is None and time_in_force is TimeInForce.GTD and change.time_in_force is None:
         expires_at = terms.expires_at
     found = terms_of(terms.type, limit, time_in_force, expires_at, instrument, market.clock.now())
+    check_precision(size, context.services.orders.profile(instrument).precision)
     check_worth(order.side, size, found.limit_price or reference_price(order.side, quote))
     return Replacement(new_id(), size.amount, size.quantity, found, context.principal.actor), quote
 
@@ -253,6 +255,7 @@ def _checked(context: Context, request: OrderRequest) -> tuple[Instrument, Quote
     terms = terms_of(
         request.type, request.limit_price, request.time_in_force, request.expires_at, instrument, market.clock.now()
     )
+    check_precision(size, context.services.orders.profile(instrument).precision)
     check_worth(request.side, size, terms.limit_price or reference_price(request.side, quote))
     return instrument, quote, size, terms
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from app.kernel.money import CENT, UNIT, divide_half_up
 from app.market.types import Side
 from app.orders.share_out import share_out
+from app.venues.profile import EXACT, Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,15 @@ class Stage(StrEnum):
 
 
 def allocate(
-    claims: Sequence[Claim], fill: Fill, *, side: Side, market_order_id: UUID, obtainable: int, least: int, stage: Stage
+    claims: Sequence[Claim],
+    fill: Fill,
+    *,
+    side: Side,
+    market_order_id: UUID,
+    obtainable: int,
+    least: int,
+    stage: Stage,
+    precision: Precision = EXACT,
 ) -> list[Allotment]:
     """Each claim's cumulative allotment, in the order of ``claims``.
 
@@ -70,27 +79,33 @@ def allocate(
         return [Allotment(claim.filled_quantity, claim.filled_amount) for claim in claims]
     turn = [turn_of(market_order_id, claim.order_id) for claim in claims]
     if stage is Stage.COMPLETE:
-        shares = _complete(claims, fill, side, turn, obtainable, least)
+        shares = _complete(claims, fill, side, turn, obtainable, least, precision)
     else:
-        shares = _partial(claims, fill, side, turn, obtainable, stage)
+        shares = _partial(claims, fill, side, turn, obtainable, stage, precision)
     cash = _cash(claims, shares, fill, side, turn, stage)
     return [Allotment(quantity, amount) for quantity, amount in zip(shares, cash, strict=True)]
 
 
-def quantity_for(amount: int, fill: Fill) -> int:
-    """The shares that ``amount`` dollars buy at the fill's average price.
+def quantity_for(amount: int, fill: Fill, precision: Precision = EXACT) -> int:
+    """The shares that ``amount`` dollars buy at the fill's average price, to the venue's precision.
 
-    Half up to 8 decimals, but never costing more than the sum named once rounded to a cent: else rounded down
-    (DriveWealth's published example: $100 at $325 is 0.30769231).
+    Never costing more than the sum named once rounded to a cent: else rounded down (DriveWealth's published example,
+    half up to 8 decimals: $100 at $325 is 0.30769231).
     """
-    quantity = divide_half_up(amount * fill.quantity, fill.amount)
+    quantity = precision.quotient(amount * fill.quantity, fill.amount)
     if divide_half_up(quantity * fill.amount, fill.quantity * CENT) * CENT > amount:
-        quantity = amount * fill.quantity // fill.amount
+        quantity = amount * fill.quantity // (fill.amount * precision.step) * precision.step
     return quantity
 
 
 def _partial(
-    claims: Sequence[Claim], fill: Fill, side: Side, turn: list[int], obtainable: int, stage: Stage
+    claims: Sequence[Claim],
+    fill: Fill,
+    side: Side,
+    turn: list[int],
+    obtainable: int,
+    stage: Stage,
+    precision: Precision,
 ) -> list[int]:
     """Pro rata to the statement. Once it is over, a buyer by amount keeps no more than the sum pays for."""
     total = max(sum(claim.filled_quantity for claim in claims), min(obtainable, sum(each.quantity for each in claims)))
@@ -98,7 +113,9 @@ def _partial(
     if stage is Stage.OPEN or side is Side.SELL:
         return shares  # what was dealt has to be delivered
     return [
-        share if claim.amount is None else max(claim.filled_quantity, min(share, quantity_for(claim.amount, fill)))
+        share
+        if claim.amount is None
+        else max(claim.filled_quantity, min(share, quantity_for(claim.amount, fill, precision)))
         for claim, share in zip(claims, shares, strict=True)
     ]
 
@@ -120,10 +137,16 @@ def _stayers_first(claims: Sequence[Claim], total: int, turn: list[int], *, more
 
 
 def _complete(
-    claims: Sequence[Claim], fill: Fill, side: Side, turn: list[int], obtainable: int, least: int
+    claims: Sequence[Claim],
+    fill: Fill,
+    side: Side,
+    turn: list[int],
+    obtainable: int,
+    least: int,
+    precision: Precision,
 ) -> list[int]:
     """What each asked for. Orders by amount make up among themselves for a price that moved too far."""
-    shares = [max(claim.filled_quantity, _worth(claim, fill, side)) for claim in claims]
+    shares = [max(claim.filled_quantity, _worth(claim, fill, side, precision)) for claim in claims]
     named = [index for index, claim in enumerate(claims) if claim.amount is not None]
     others = sum(shares) - sum(shares[index] for index in named)
     bounds = min(max(sum(shares), least), obtainable)
@@ -137,12 +160,12 @@ def _complete(
     return shares
 
 
-def _worth(claim: Claim, fill: Fill, side: Side) -> int:
+def _worth(claim: Claim, fill: Fill, side: Side, precision: Precision) -> int:
     """The shares that a claim comes to: for a seller by amount just enough to bring the sum, as cents are cut off."""
     if claim.amount is None:
         return claim.quantity
     if side is Side.BUY:
-        return quantity_for(claim.amount, fill)
+        return quantity_for(claim.amount, fill, precision)
     enough = -(-claim.amount * fill.quantity // fill.amount)
     return enough if claim.limit is None else min(enough, claim.limit)
 

@@ -77,6 +77,7 @@ class Dealing:
             *self.market.trade_dates(instrument),
             lead=self.leads.get(shard_of(instrument.id)),
             market_order_id=begun,
+            precision=profile.precision,
         )
         return await self.writers.of_journal(group.journal_id).submit(gather, command)
 

@@ -32,6 +32,7 @@ from app.orders.settle import SettleDue, settle_due
 from app.orders.stop import stopped_orders
 from app.orders.types import Group
 from app.venues.port import Venue
+from app.venues.profile import VenueProfile
 from app.venues.venues import Venues
 
 log = structlog.get_logger(__name__)
@@ -86,10 +87,9 @@ class OrderEngine:
         else:
             self._hub.ring([STREAM])
 
-    def window_length(self, instrument: Instrument) -> timedelta:
-        """How long an order of the instrument would be gathered now."""
-        at = self._market.clock.now()
-        return self._venues.profile(instrument, at).window_length(at)
+    def profile(self, instrument: Instrument) -> VenueProfile:
+        """How the instrument is dealt in now."""
+        return self._venues.profile(instrument, self._market.clock.now())
 
     def look(self) -> None:
         """Something happened that leaves work in the database: look there now, in every process."""

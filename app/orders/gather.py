@@ -11,7 +11,7 @@ from uuid import UUID
 
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
-from app.kernel.money import ratio, to_decimal, to_text
+from app.kernel.money import UNIT, to_decimal, to_text
 from app.ledger.books import open_books
 from app.ledger.chart import BookKind, Kind, address
 from app.ledger.commit import Batch
@@ -27,6 +27,7 @@ from app.orders.run import CHUNK
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus, Order, OrderType
 from app.risk.rules import rules_in_force
 from app.venues.house import HOUSE
+from app.venues.profile import EXACT, Precision
 
 #: One market order takes this many orders at most; more wait for the next.
 MAX_PARTICIPANTS = 50_000
@@ -49,6 +50,7 @@ class Gather:
     settles_on: date
     lead: Lead | None = None
     market_order_id: UUID | None = None
+    precision: Precision = EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def _opened(batch: Batch, id_: UUID, book: int, command: Gather) -> MarketOrder:
         reference_price=command.price,
         trade_date=command.trade_date,
         settles_on=command.settles_on,
+        precision=command.precision,
         created_at=batch.recorded_at,
     )
 
@@ -173,7 +176,7 @@ def _stated(order: Order, command: Gather) -> int:
     if order.quantity is not None:
         return order.quantity
     assert order.amount is not None
-    shares = max(1, ratio(order.amount, command.price))
+    shares = max(command.precision.step, command.precision.quotient(order.amount * UNIT, command.price))
     return min(shares, order.held) if order.side is Side.SELL else shares
 
 

@@ -95,6 +95,7 @@ def _allocate(progress: Progress, claims: Sequence[Claim], done: int) -> list[Al
         obtainable=max(0, obtainable - done),
         least=max(0, least - done),
         stage=progress.stage,
+        precision=made.precision,
     )
 
 

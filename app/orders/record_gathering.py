@@ -12,8 +12,8 @@ async def record_gathered(batch: Batch, gathered: Sequence[tuple[MarketOrder, st
     await batch.connection.executemany(
         "INSERT INTO market_order (id, tenant_id, journal_id, book_id, instrument_id, side, status, capacity,"
         "   participants, requested_quantity, quantity, supplied, reference_price, trade_date, settles_on, created_at,"
-        "   type, limit_price, time_in_force, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+        "   type, limit_price, time_in_force, expires_at, scale, rounding)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"
         " ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status, capacity = EXCLUDED.capacity,"
         "   participants = EXCLUDED.participants, requested_quantity = EXCLUDED.requested_quantity,"
         "   quantity = EXCLUDED.quantity, supplied = EXCLUDED.supplied, reference_price = EXCLUDED.reference_price",
@@ -48,6 +48,8 @@ def _row(batch: Batch, made: MarketOrder) -> tuple[object, ...]:
         None if made.terms.limit_price is None else to_decimal(made.terms.limit_price),
         made.terms.time_in_force.value,
         made.terms.expires_at,
+        made.precision.scale,
+        made.precision.rounding.value,
     )
 
 

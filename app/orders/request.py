@@ -9,6 +9,7 @@ from app.kernel.money import CENT, SCALE, UNIT, divide_half_up, multiply, ratio,
 from app.market.types import Instrument, Quote, Side
 from app.orders.errors import PlaceOrderError
 from app.orders.types import HOLD_DENOMINATOR, HOLD_NUMERATOR, MAX_ORDER, MIN_BUY, Order, OrderType
+from app.venues.profile import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ def check_instrument(symbol: str, instrument: Instrument | None, quote: Quote | 
 def reference_price(side: Side, quote: Quote) -> int:
     """What an order of that side would trade at now."""
     return quote.ask if side is Side.BUY else quote.bid
+
+
+def check_precision(size: Size, precision: Precision) -> None:
+    """Raises a ``Refusal`` for a quantity with more decimals than the venue takes."""
+    if size.quantity is not None and size.quantity % precision.step:
+        raise Refusal(
+            PlaceOrderError.SIZE_TOO_PRECISE,
+            f"The quantity may have {precision.scale} decimals there, got {to_text(size.quantity)}; round it.",
+            "quantity",
+        )
 
 
 def check_worth(side: Side, size: Size, price: int) -> None:

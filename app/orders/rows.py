@@ -22,6 +22,7 @@ from app.orders.types import (
     VenueOrderState,
     VenueOrderStatus,
 )
+from app.venues.profile import Precision, Rounding
 
 
 class Row(Protocol):
@@ -94,6 +95,7 @@ def market_order_from(row: Row) -> MarketOrder:
         terms=terms_from(row),
         status=MarketOrderStatus(row["status"]),
         capacity=Capacity(row["capacity"]),
+        precision=Precision(row["scale"], Rounding(row["rounding"])),
         participants=row["participants"],
         requested=units(row["requested_quantity"]),
         quantity=units(row["quantity"]),

@@ -1,6 +1,6 @@
 """The tables of orders, for reading by the API. The use cases write them with SQL of their own."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.infra.database import Units, metadata
@@ -69,6 +69,8 @@ market_order = Table(
     Column("limit_price", Units),
     Column("time_in_force", Text, nullable=False),
     Column("expires_at", DateTime(timezone=True)),
+    Column("scale", SmallInteger, nullable=False),
+    Column("rounding", Text, nullable=False),
     Column("participants", Integer, nullable=False),
     Column("allocated_quantity", Units, nullable=False),
     Column("allocated_amount", Units, nullable=False),

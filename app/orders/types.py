@@ -8,6 +8,7 @@ from uuid import UUID
 from app.kernel.money import UNIT
 from app.ledger.postings import Funding
 from app.market.types import Side, TimeInForce
+from app.venues.profile import EXACT, Precision
 
 
 class OrderType(StrEnum):
@@ -185,8 +186,9 @@ class MarketOrder:
 
     ``requested`` is what the allocation statement adds up to, ``quantity`` what is dealt (with the venue, or as
     PRINCIPAL with the house), ``supplied`` what the house sets aside from its inventory so that ``quantity`` can be
-    whole shares. ``allocated_*`` is how much of ``filled_*`` has been shared out: to customers, and in the end to the
-    house, which pays ``house_amount`` for its part of a buy (and is paid it for its part of a sell).
+    whole shares. Quantities that follow from amounts are rounded to ``precision``. ``allocated_*`` is how much of
+    ``filled_*`` has been shared out: to customers, and in the end to the house, which pays ``house_amount`` for its
+    part of a buy (and is paid it for its part of a sell).
     """
 
     id: UUID
@@ -201,6 +203,7 @@ class MarketOrder:
     settles_on: date
     created_at: datetime
     capacity: Capacity = Capacity.AGENCY
+    precision: Precision = EXACT
     participants: int = 0
     requested: int = 0
     quantity: int = 0

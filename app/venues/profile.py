@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from app.infra.database import EngineConnection
-from app.kernel.money import SCALE, UNIT, divide_half_up
+from app.kernel.money import SCALE, divide_half_up
 from app.market.calendar import calendar_of
 from app.market.types import InstrumentKind
 
@@ -18,6 +18,30 @@ class Rounding(StrEnum):
 
     TRUNCATE = "TRUNCATE"
     HALF_UP = "HALF_UP"
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """To how many decimals a quantity is rounded, and how. The ledger keeps eight: what a venue has beyond is cut."""
+
+    scale: int = SCALE
+    rounding: Rounding = Rounding.HALF_UP
+
+    @property
+    def step(self) -> int:
+        """The smallest quantity, in units of 1e-8."""
+        step: int = 10 ** max(SCALE - self.scale, 0)
+        return step
+
+    def quotient(self, dividend: int, divisor: int) -> int:
+        """``dividend ÷ divisor``, a quantity in units, to this precision."""
+        if self.rounding is Rounding.HALF_UP and self.scale <= SCALE:
+            return divide_half_up(dividend, divisor * self.step) * self.step
+        return dividend // (divisor * self.step) * self.step
+
+
+#: Eight decimals, half up.
+EXACT = Precision()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +74,10 @@ class VenueProfile:
         """Whether the venue deals at this moment of market time. Raises ``OutsideCalendar`` like the calendar."""
         return self.extended_hours or calendar_of(self.calendar).is_open(at)
 
-    def shares_for(self, amount: int, price: int) -> int:
-        """The shares (units) that ``amount`` buys at ``price`` (both units), at the venue's decimals.
-
-        The ledger keeps eight decimals, so what a venue has beyond them is cut.
-        """
-        step: int = 10 ** max(SCALE - self.scale, 0)
-        if self.rounding is Rounding.HALF_UP and self.scale <= SCALE:
-            return divide_half_up(amount * UNIT, price * step) * step
-        return amount * UNIT // (price * step) * step
+    @property
+    def precision(self) -> Precision:
+        """What a customer's quantity is rounded to there."""
+        return Precision(self.scale, self.rounding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ ALTER TABLE market_order
   ADD limit_price      numeric(38, 8) CHECK (limit_price > 0),
   ADD time_in_force    text NOT NULL DEFAULT 'DAY' CHECK (time_in_force IN ('DAY', 'GTC', 'GTD')),
   ADD expires_at       timestamptz,
+  ADD scale            smallint NOT NULL DEFAULT 8,
+  ADD rounding         text NOT NULL DEFAULT 'HALF_UP' CHECK (rounding IN ('TRUNCATE', 'HALF_UP')),
   ADD participants     integer NOT NULL DEFAULT 0,
   ADD allocated_quantity  numeric(38, 8) NOT NULL DEFAULT 0,
   ADD allocated_amount    numeric(38, 8) NOT NULL DEFAULT 0,
@@ -58,6 +60,7 @@ ALTER TABLE market_order
   DROP CONSTRAINT market_order_status_check,
   ADD CONSTRAINT market_order_status_check CHECK (status IN
     ('GATHERING', 'CREATED', 'SENT', 'PARTIALLY_FILLED', 'FILLED', 'CANCELED', 'EXPIRED', 'REJECTED'));
+COMMENT ON COLUMN market_order.scale IS 'decimals of quantities that follow from amounts: as the venue''s profile said';
 COMMENT ON COLUMN market_order.participants IS 'lines of its allocation statement';
 COMMENT ON COLUMN market_order.allocated_quantity IS 'how much of what is filled has been shared out';
 COMMENT ON COLUMN market_order.house_quantity IS 'what went to the house''s inventory in the end';

@@ -1,17 +1,20 @@
 """The engine's edges: closed exchanges, windows larger than a market order, failures that must not spread."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.clients.open import OpenAccount, open_accounts
 from app.kernel.ids import new_id
+from app.kernel.money import CENT, UNIT
 from app.ledger.books import open_tenant
 from app.market.types import Side
 from app.orders import gather
 from app.orders.types import Group, OrderStatus, Terms
 from app.venues.port import VenueOrder
+from app.venues.profile import Rounding
 from tests.world import running
 
 pytestmark = pytest.mark.asyncio
@@ -121,3 +124,17 @@ async def test_a_tenant_whose_journal_is_locked_makes_no_other_wait(database_url
                 assert (await world.order(order)).status is OrderStatus.FILLED
                 assert not stuck.done()
         await stuck
+
+
+async def test_a_venues_precision_is_data(database_url: str) -> None:
+    """A venue that takes four decimals and cuts: $10 at $100.01 are 0.0999 shares, not 0.09999."""
+    async with running(database_url) as world:
+        for key, profiles in world.engine._venues.profiles.by_venue_and_kind.items():
+            coarse = tuple(replace(each, scale=4, rounding=Rounding.TRUNCATE) for each in profiles)
+            world.engine._venues.profiles.by_venue_and_kind[key] = coarse  # type: ignore[index]
+        ann = await world.investor(100)
+        id_ = await world.place(ann, Side.BUY, "KO", amount="10.00")
+        await world.pass_time(500)
+        order = await world.order(id_)
+        assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, 999 * UNIT // 10_000)
+        assert order.filled_amount == 999 * CENT

@@ -107,14 +107,14 @@ def test_windows_and_hours_follow_the_calendar() -> None:
 )
 def test_dollars_become_shares(scale: int, rounding: Rounding, shares: str) -> None:
     profile = replace(FIRST, scale=scale, rounding=rounding)
-    assert profile.shares_for(100 * UNIT, 325 * UNIT) == to_units(Decimal(shares))
+    assert profile.precision.quotient(100 * UNIT * UNIT, 325 * UNIT) == to_units(Decimal(shares))
 
 
 @given(st.integers(1, 10**15), st.integers(1, 10**14), st.integers(0, 12), st.sampled_from(Rounding))
 def test_shares_have_no_more_decimals_than_the_venue_takes(
     amount: int, price: int, scale: int, rounding: Rounding
 ) -> None:
-    shares = replace(FIRST, scale=scale, rounding=rounding).shares_for(amount, price)
+    shares = replace(FIRST, scale=scale, rounding=rounding).precision.quotient(amount * UNIT, price)
     step = 10 ** max(8 - scale, 0)
     assert shares % step == 0
     exact = Decimal(amount) * UNIT / price
