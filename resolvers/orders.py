@@ -148,7 +148,7 @@ async def replace_order(context: Context, order_id: str, change: ChangeRequest, 
     """Put another order in this one's place. Raises a ``Refusal``; then nothing has changed."""
     order, account = await _own_order(context, order_id, "replace")
     principal = context.principal
-    asked = {"order": str(order.id), **{name: str(value) for name, value in asdict(change).items()}}
+    asked = {"order": str(order.id), **{name: _plain(value) for name, value in asdict(change).items()}}
     idempotency = idempotency_key(principal.actor, parse_key(key), "replaceOrder", asked)
     writer = await context.services.writers.of(account.tenant_id)
     try:
@@ -258,6 +258,11 @@ def _checked(context: Context, request: OrderRequest) -> tuple[Instrument, Quote
     check_precision(size, context.services.orders.profile(instrument).precision)
     check_worth(request.side, size, terms.limit_price or reference_price(request.side, quote))
     return instrument, quote, size, terms
+
+
+def _plain(value: object) -> str:
+    """The same text for the same value, however it was written."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _as_asked(request: OrderRequest) -> dict[str, object]:

@@ -223,7 +223,7 @@ async def running(url: str, behaviour: PaperBehaviour = CALM, at: datetime = WED
             venue = PaperVenue(pool, market, clock=clock, behaviour=behaviour)
             routes = {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name}
             venues = Venues({venue.name: venue, HOUSE: HouseVenue(market)}, routes, profiles)
-            engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
+            engine = OrderEngine(pool, writers, market, venues, hub, clock=clock, lease_clock=clock)
             commits = await writers.of(journal.tenant_id)
             yield World(pool, api, clock, quotes, market, hub, writers, commits, engine, venue)
             await give_up(pool, engine.id)

@@ -18,12 +18,16 @@ _ENDED = {OrderStatus.CANCELED: EventType.ORDER_CANCELED, OrderStatus.EXPIRED: E
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """Somebody wants it ended: its owner, an operator with a ``reason``, or (EXPIRED) its time is over."""
+    """Somebody wants it ended: its owner, an operator with a ``reason``, or (EXPIRED) its time is over.
+
+    An order that is being replaced is left to that, unless it shall end ``instead_of_replacing``.
+    """
 
     order_id: UUID
     actor: str
     reason: str | None = None
     ends_as: OrderStatus = OrderStatus.CANCELED
+    instead_of_replacing: bool = False
 
 
 async def cancel(batch: Batch, commands: Sequence[CancelOrder]) -> list[UUID | Refusal]:
@@ -36,7 +40,8 @@ async def cancel(batch: Batch, commands: Sequence[CancelOrder]) -> list[UUID | R
     taken: dict[UUID, CancelOrder] = {}
     for command in commands:
         order = orders[command.order_id]
-        refusal = _refusal(order, order.id in taken)
+        replacing = order.ends_as is OrderStatus.REPLACED and command.instead_of_replacing
+        refusal = _refusal(order, order.id in taken or (order.ends_as is not None and not replacing))
         answers.append(refusal or order.id)
         if refusal is None:
             taken[order.id] = command
@@ -63,7 +68,7 @@ def _refusal(order: Order, ending: bool) -> Refusal | None:
             f"The order is {order.status.lower()} already; there is nothing left to cancel.",
             "orderId",
         )
-    if ending or order.ends_as is not None:
+    if ending:
         return Refusal(
             CancelOrderError.ALREADY_PENDING,
             "The order is being canceled or replaced already; wait for its next event.",

@@ -39,6 +39,15 @@ class Controls:
             self.tally.add(proposal)
         return refusal
 
+    def review_replacement(self, draft: Order, replaced: Order, quote: Quote) -> Refusal | None:
+        """The same for an order that takes another's place: that one's worth and hold count no more."""
+        before = proposal_of(replaced, quote, self.batch)
+        self.tally.give_back(before, replaced.held)
+        refusal = self.review(draft, quote)
+        if refusal is not None:
+            self.tally.give_back(before, replaced.held, again=True)
+        return refusal
+
     def settled_only(self, draft: Order) -> bool:
         """Whether the account buys with settled cash only."""
         return self.rules.settled_cash_only(draft.account_id) is not None
@@ -137,12 +146,12 @@ _WORTH = "coalesce(amount, quantity * coalesce(limit_price, reference_price))"
 
 _COUNTS = f"""
 SELECT account_id, count(*) FILTER (WHERE placed_at > $2) AS orders,
-  round(coalesce(sum({_WORTH}) FILTER (WHERE placed_on = $4), 0), 8) AS value
-FROM customer_order WHERE account_id = ANY ($1) AND placed_at > $3 AND replaces IS NULL GROUP BY account_id
+  round(coalesce(sum({_WORTH}) FILTER (WHERE placed_on = $4 AND status <> 'REPLACED'), 0), 8) AS value
+FROM customer_order WHERE account_id = ANY ($1) AND placed_at > $3 GROUP BY account_id
 """  # noqa: S608 - no input in it
 
 _COUNT_OF_ALL = f"""
 SELECT count(*) FILTER (WHERE placed_at > $2) AS orders,
-  round(coalesce(sum({_WORTH}) FILTER (WHERE placed_on = $4), 0), 8) AS value
-FROM customer_order WHERE journal_id = $1 AND placed_at > $3 AND replaces IS NULL
+  round(coalesce(sum({_WORTH}) FILTER (WHERE placed_on = $4 AND status <> 'REPLACED'), 0), 8) AS value
+FROM customer_order WHERE journal_id = $1 AND placed_at > $3
 """  # noqa: S608

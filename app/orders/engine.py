@@ -48,10 +48,18 @@ STREAM = "orders"
 
 
 class OrderEngine:
-    """One per process; any number may share a database."""
+    """One per process; any number may share a database. Leases go by the database's clock, unless one is given."""
 
     def __init__(
-        self, pool: EnginePool, writers: Writers, market: Market, venues: Venues, hub: Hub, *, clock: Clock
+        self,
+        pool: EnginePool,
+        writers: Writers,
+        market: Market,
+        venues: Venues,
+        hub: Hub,
+        *,
+        clock: Clock,
+        lease_clock: Clock | None = None,
     ) -> None:
         self.id = new_id()
         self._pool = pool
@@ -60,6 +68,7 @@ class OrderEngine:
         self._venues = venues
         self._hub = hub
         self._clock = clock
+        self._lease_clock = lease_clock
         self._intake = Intake(pool, writers, market, clock, self.notice)
         self._dealing = Dealing(writers, market, venues, clock, self._intake.take_in, self._intake.share_out)
         self._wake = asyncio.Event()
@@ -178,7 +187,7 @@ class OrderEngine:
         """Renew what this process leads. Of shards that it takes over it goes on with everything that is open."""
         self._led_at = now
         before = self._dealing.leads
-        self._dealing.leads = await lead(self._pool, self.id, now)
+        self._dealing.leads = await lead(self._pool, self.id, self._lease_clock.now() if self._lease_clock else None)
         taken = [shard for shard, found in self._dealing.leads.items() if before.get(shard) != found]
         if taken:
             self._looked_at = None
@@ -211,7 +220,9 @@ class OrderEngine:
         for group, opened_at in (await recover.waiting_groups(self._pool, shards)).items():
             self._dealing.windows.setdefault(group, opened_at)
         over = await expired(self._pool, self._market.clock.now())
-        await self._each(self._end(*each) for each in [*over, *await stopped_orders(self._pool)])
+        await self._each(
+            self._end(*each) for each in [*over, *await stopped_orders(self._pool, self._market.clock.now())]
+        )
         self._to_let_go |= set(await recover.leaving(self._pool, shards))
         self._intake.to_run |= set(await recover.running(self._pool, shards))
         silent = await recover.silent_orders(self._pool, self._ours(shards), now)

@@ -123,7 +123,7 @@ async def _waiting(batch: Batch, command: Gather, begun: MarketOrder | None) -> 
     group, terms = command.group, command.group.terms
     rows = await batch.connection.fetch(
         _WAITING_MARKET if terms.type is OrderType.MARKET else _WAITING_LIMIT,
-        *(batch.journal.id, group.instrument_id, group.side.value, CHUNK + 1),
+        *(batch.journal.id, group.instrument_id, group.side.value, CHUNK + 1, batch.effective_at),
         *(
             ()
             if terms.type is OrderType.MARKET
@@ -245,7 +245,8 @@ _WAITING_MARKET = (
     SELECT_ORDER
     + """
 FROM customer_order o WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
-  AND type = 'MARKET' ORDER BY placed_at, id LIMIT $4
+  AND type = 'MARKET' AND limit_price IS NULL AND time_in_force = 'DAY' AND expires_at > $5
+ORDER BY placed_at, id LIMIT $4
 """
 )
 
@@ -253,7 +254,8 @@ _WAITING_LIMIT = (
     SELECT_ORDER
     + """
 FROM customer_order o WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
-  AND type = 'LIMIT' AND limit_price = $5 AND time_in_force = $6 AND expires_at IS NOT DISTINCT FROM $7
+  AND type = 'LIMIT' AND limit_price = $6 AND time_in_force = $7 AND expires_at IS NOT DISTINCT FROM $8
+  AND (expires_at IS NULL OR expires_at > $5)
 ORDER BY placed_at, id LIMIT $4
 """
 )

@@ -16,7 +16,10 @@ from app.orders.hear import Told
 from app.orders.reports import Heard, Outcome, apply_reports
 from app.orders.share_out_many import begin_run, share_out_chunk
 from app.orders.types import Group
+from app.orders.unclear import Unclear, report_unclear
 from app.venues.port import Report, ReportKind, Venue
+
+_DEALS = (ReportKind.EXECUTION, ReportKind.CORRECTION)
 
 log = structlog.get_logger(__name__)
 
@@ -49,17 +52,22 @@ class Intake:
             *(self._apply(*where[report.client_order_id], report) for report in ours), return_exceptions=True
         )
         failures = [each for each in outcomes if isinstance(each, BaseException)]
+        failed = {id(report) for report, each in zip(ours, outcomes, strict=True) if isinstance(each, BaseException)}
         for report, outcome in zip(ours, outcomes, strict=True):
             if isinstance(outcome, Outcome):
                 self._follow(report, outcome)
-        if not failures:
-            await venue.taken(reports)
-        elif len(failures) == 1:
+        await venue.taken([report for report in reports if id(report) not in failed])
+        if len(failures) == 1:
             raise failures[0]
-        else:
+        if failures:
             raise BaseExceptionGroup("some reports could not be taken in", failures)
 
     async def _apply(self, journal_id: int, instrument_id: int, report: Report) -> Outcome:
+        if report.kind in _DEALS and (report.quantity <= 0 or report.price <= 0):
+            told = f"{report.quantity} units at {report.price} units of a dollar"
+            unclear = Unclear(report.client_order_id, f"{report.venue} reports {report.kind} of {told}: left out.")
+            await self.writers.of_journal(journal_id).submit(report_unclear, unclear)
+            return Outcome(Heard.UNKNOWN)
         dates = self.market.trade_dates(self.market.instruments[instrument_id], report.at)
         return await self.writers.of_journal(journal_id).submit(apply_reports, Told(report, *dates))
 

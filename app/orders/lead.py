@@ -35,9 +35,13 @@ class Lead:
     epoch: int
 
 
-async def lead(pool: EnginePool, process: UUID, now: datetime) -> dict[int, Lead]:
-    """Renew this process's leases, take its part of those that are free; answers what it leads, by shard."""
+async def lead(pool: EnginePool, process: UUID, now: datetime | None) -> dict[int, Lead]:
+    """Renew this process's leases, take its part of those that are free; answers what it leads, by shard.
+
+    ``now`` is the database's own time if None: then it does not matter whose clock is wrong.
+    """
     async with pool.acquire() as connection, connection.transaction():
+        now = now or await connection.fetchval("SELECT clock_timestamp()")
         await connection.execute(_PRESENT, f"{_ENGINE}{process}", process, now + LEASE)
         alive = await connection.fetchval(_ALIVE, f"{_ENGINE}%", now)
         part = -(-SHARDS // alive)

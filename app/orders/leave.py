@@ -18,7 +18,15 @@ from app.orders.progress import ENGINE, event_of, release
 from app.orders.record_market_orders import record_market_orders, record_venue_orders
 from app.orders.request import rest_to_hold
 from app.orders.rows import market_order_from, order_from, units, venue_order_from
-from app.orders.types import Capacity, MarketOrder, Order, OrderStatus, VenueOrderState, VenueOrderStatus
+from app.orders.types import (
+    Capacity,
+    MarketOrder,
+    MarketOrderStatus,
+    Order,
+    OrderStatus,
+    VenueOrderState,
+    VenueOrderStatus,
+)
 from app.venues.port import Report, ReportKind
 
 
@@ -54,7 +62,8 @@ async def ask_to_let_go(batch: Batch, commands: Sequence[LetGo]) -> list[Asked |
 async def _ask(
     batch: Batch, command: LetGo, made: MarketOrder, at_venue: VenueOrderState, leavers: list[tuple[Order, int]]
 ) -> Asked | None:
-    if made.ended_at is not None or at_venue.status.is_final:
+    gathering = made.status is MarketOrderStatus.GATHERING  # who leaves is dealt with once it is known who is in
+    if made.ended_at is not None or at_venue.status.is_final or gathering:
         return None
     if at_venue.awaits_answer:  # asked by a process that is gone, perhaps; the venue knows the number if it heard it
         without = ReportKind.CANCELED if at_venue.sent_at is None else None

@@ -67,6 +67,7 @@ async def force_expire(batch: Batch, commands: Sequence[ForceExpire]) -> list[UU
             data=event_of(order, reason=command.reason),
         )
         await batch.post_facts([Entry(event, release(order, order.held))])
+        await batch.connection.execute(_TAKE_OUT_OF_RUN, order.id)
         row = await batch.connection.fetchrow(
             _EXPIRE, order.id, OrderStatus.EXPIRED.value, command.reason, batch.recorded_at
         )
@@ -112,6 +113,12 @@ def _reason_refusal(reason: str) -> Refusal | None:
 def _final(message: str, path: str) -> Refusal:
     return Refusal(OperateError.ALREADY_FINAL, message, path)
 
+
+#: What a run under way had planned for it is the house's.
+_TAKE_OUT_OF_RUN = """
+UPDATE allocation SET planned_quantity = filled_quantity, planned_amount = filled_amount
+WHERE order_id = $1 AND planned_quantity IS NOT NULL
+"""
 
 _EXPIRE = """
 UPDATE customer_order SET status = $2, held = 0, reason = $3, ended_at = $4, ends_as = NULL, replacement = NULL

@@ -15,6 +15,7 @@ from app.ledger.types import Entry, Refused
 from app.market.types import Quote, Side
 from app.orders.controls import Controls, controls_of
 from app.orders.errors import PlaceOrderError, declined
+from app.orders.funding import with_funding_dates
 from app.orders.record_orders import record_orders
 from app.orders.request import Size, dollars_to_hold, reference_price, shares_to_hold
 from app.orders.succeed import accepted_data
@@ -62,7 +63,7 @@ async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[UUID | Ref
             answers[index] = controls.explain(draft, verdict) or declined(draft.side, draft.held, verdict)
         else:
             accepted.append(replace(draft, funding=Funding(*verdict.taken)) if draft.side is Side.BUY else draft)
-    await record_orders(batch, await _with_funding_dates(batch, accepted))
+    await record_orders(batch, await with_funding_dates(batch, accepted))
     return answers
 
 
@@ -120,22 +121,6 @@ def _entry(batch: Batch, draft: Order, actor: str, controls: Controls) -> Entry:
     return Entry(
         NewEvent(book, EventType.ORDER_ACCEPTED, actor, batch.effective_at, correlation=draft.id, data=data), legs
     )
-
-
-async def _with_funding_dates(batch: Batch, orders: Sequence[Order]) -> list[Order]:
-    """Buys on unsettled money remember when the last of it settles (for good-faith violations)."""
-    books = [order.book_id for order in orders if order.funding.unsettled]
-    if not books:
-        return list(orders)
-    rows = await batch.connection.fetch(
-        "SELECT book_id, max(due_on) AS due_on FROM cash_settlement WHERE book_id = ANY ($1) AND settled_at IS NULL"
-        " GROUP BY book_id",
-        books,
-    )
-    due = {row["book_id"]: row["due_on"] for row in rows}
-    return [
-        replace(order, funding_due_on=due.get(order.book_id)) if order.funding.unsettled else order for order in orders
-    ]
 
 
 def _nothing_to_sell() -> Refusal:

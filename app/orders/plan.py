@@ -93,7 +93,8 @@ def _allocate(progress: Progress, claims: Sequence[Claim], done: int) -> list[Al
         side=made.side,
         market_order_id=made.id,
         obtainable=max(0, obtainable - done),
-        least=max(0, least - done),
+        # Never more than they stated together: what an operator took out by force is the house's to deliver.
+        least=max(0, min(least - done, sum(claim.quantity for claim in claims))),
         stage=progress.stage,
         precision=made.precision,
     )

@@ -11,9 +11,10 @@ from app.ledger.commit import Batch
 from app.ledger.postings import Funding, hold_cash, hold_shares
 from app.ledger.types import Entry, Leg, Posted, Refused
 from app.market.types import Quote, Side
-from app.orders.controls import controls_of
+from app.orders.controls import Controls, controls_of
 from app.orders.errors import ReplaceOrderError, declined
 from app.orders.fill import OrderFill
+from app.orders.funding import with_funding_dates
 from app.orders.progress import event_of, release
 from app.orders.request import Size, dollars_to_hold, shares_to_hold
 from app.orders.rows import order_from, replacement_to
@@ -42,9 +43,9 @@ async def replace_orders(batch: Batch, commands: Sequence[ReplaceOrder]) -> list
         order = orders[command.order_id]
         refusal = _refusal(order, command.replacement)
         if refusal is None:
-            refusal = controls.review(_as_wanted(order, command.replacement), command.quote)
+            refusal = controls.review_replacement(_as_wanted(order, command.replacement), order, command.quote)
         if refusal is None:
-            refusal = await _replace(batch, order, command.replacement)
+            refusal = await _replace(batch, order, command.replacement, controls)
         if refusal is None:
             orders[order.id] = replace(order, ends_as=OrderStatus.REPLACED)
         answers.append(refusal or order.id)
@@ -56,7 +57,7 @@ def _as_wanted(order: Order, wanted: Replacement) -> Order:
     return replace(order, amount=wanted.amount, quantity=wanted.quantity, terms=wanted.terms)
 
 
-async def _replace(batch: Batch, order: Order, wanted: Replacement) -> Refusal | None:
+async def _replace(batch: Batch, order: Order, wanted: Replacement, controls: Controls) -> Refusal | None:
     """Hold what is needed beyond the old hold, or decline; nothing has changed then."""
     at_once = order.status is OrderStatus.ACCEPTED
     needed = _needed(order, wanted, in_flight=not at_once)
@@ -64,14 +65,17 @@ async def _replace(batch: Batch, order: Order, wanted: Replacement) -> Refusal |
     legs: Sequence[Leg] = release(order, surplus) if surplus else ()
     if extra:
         book, asset = order.book_id, order.instrument_id
-        legs = hold_cash(book, extra) if order.side is Side.BUY else hold_shares(book, asset, extra)
+        legs = hold_shares(book, asset, extra)
+        if order.side is Side.BUY:
+            legs = hold_cash(book, extra, settled_only=controls.settled_only(order))
     data = event_of(order, replaced_by=str(wanted.id))
     type_ = EventType.ORDER_REPLACED if at_once else EventType.ORDER_PENDING_REPLACE
     event = NewEvent(order.book_id, type_, wanted.actor, batch.effective_at, correlation=order.id, data=data)
     [verdict] = await batch.post([Entry(event, legs)])
     if isinstance(verdict, Refused):
-        return declined(order.side, extra, verdict)
-    larger = _with_hold(order, wanted, extra, verdict)
+        larger = replace(order, held=extra)
+        return controls.explain(larger, verdict) or declined(order.side, extra, verdict)
+    [larger] = await with_funding_dates(batch, [_with_hold(order, wanted, extra, verdict)])
     if at_once:
         await _take_over(batch, larger)
     else:
@@ -96,7 +100,8 @@ def _with_hold(order: Order, wanted: Replacement, extra: int, verdict: Posted) -
     if order.side is Side.BUY:
         taken = verdict.taken if extra else (0, 0, 0)
         rest = funding.rest_after(funding.total - order.held)
-        funding = Funding(rest.settled + taken[0], rest.unsettled + taken[1], rest.instant + taken[2])
+        more = Funding(*taken)
+        funding = Funding(rest.settled + more.settled, rest.unsettled + more.unsettled, rest.instant + more.instant)
     return replace(order, held=order.held + extra, funding=funding, ends_as=OrderStatus.REPLACED, replacement=wanted)
 
 
@@ -117,13 +122,14 @@ async def _await_release(batch: Batch, order: Order) -> None:
     assert order.replacement is not None
     await batch.connection.execute(
         "UPDATE customer_order SET status = 'PENDING_REPLACE', ends_as = 'REPLACED', replacement = $2, held = $3,"
-        " funded_settled = $4, funded_unsettled = $5, funded_instant = $6 WHERE id = $1",
+        " funded_settled = $4, funded_unsettled = $5, funded_instant = $6, funding_due_on = $7 WHERE id = $1",
         order.id,
         replacement_to(order.replacement),
         to_decimal(order.held),
         to_decimal(order.funding.settled),
         to_decimal(order.funding.unsettled),
         to_decimal(order.funding.instant),
+        order.funding_due_on,
     )
 
 

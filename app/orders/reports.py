@@ -143,8 +143,9 @@ async def _store(batch: Batch, told: Sequence[Told], hearings: dict[UUID, Hearin
         [report.kind.value for report in reports],
         [hearings[report.client_order_id].market_order.participants <= CHUNK for report in reports],
     )
-    await report_contradictions(batch, dealt, len(rows))
-    return {(row["market_order_id"], row["venue_execution_id"]): row["id"] for row in rows}
+    stored = {(row["market_order_id"], row["venue_execution_id"]): row["id"] for row in rows}
+    await report_contradictions(batch, dealt, stored)
+    return stored
 
 
 async def _listen(batch: Batch, hearing: Hearing, told: Sequence[Told], stored: dict[tuple[UUID, str], UUID]) -> None:

@@ -1,6 +1,7 @@
 """A kill switch is pulled: from this commit on nothing is accepted within its scope, and what is open there ends."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from app.infra.database import EngineConnection, EnginePool
@@ -31,23 +32,28 @@ async def set_rules(batch: Batch, commands: Sequence[SetRule]) -> list[UUID | Re
         answers.append(rule.id)
         if rule.kind is RuleKind.KILL_SWITCH and rule.effective_from == batch.effective_at:
             found = await _open(batch.connection, batch.journal.tenant_id, rule.scope)
-            await cancel(batch, [CancelOrder(id_, command.actor, _REASON) for id_, _ in found])
+            await cancel(batch, [_stopped(id_, command.actor) for id_, _ in found])
     return answers
 
 
-async def stopped_orders(pool: EnginePool) -> list[tuple[int, CancelOrder]]:
+async def stopped_orders(pool: EnginePool, market_now: datetime) -> list[tuple[int, CancelOrder]]:
     """Open orders that a kill switch in force should have ended, with their journals."""
     async with pool.acquire() as connection:
         return [
-            (journal_id, CancelOrder(id_, ENGINE, _REASON))
-            for tenant_id, scope in await switches_in_force(connection)
+            (journal_id, _stopped(id_, ENGINE))
+            for tenant_id, scope in await switches_in_force(connection, market_now)
             for id_, journal_id in await _open(connection, tenant_id, scope)
         ]
 
 
+def _stopped(order_id: UUID, actor: str) -> CancelOrder:
+    return CancelOrder(order_id, actor, _REASON, instead_of_replacing=True)
+
+
 async def _open(connection: EngineConnection, tenant_id: UUID, scope: Scope) -> list[tuple[UUID, int]]:
     rows = await connection.fetch(
-        "SELECT id, journal_id FROM customer_order WHERE tenant_id = $1 AND ended_at IS NULL AND ends_as IS NULL"
+        "SELECT id, journal_id FROM customer_order WHERE tenant_id = $1 AND ended_at IS NULL"
+        " AND (ends_as IS NULL OR ends_as = 'REPLACED')"
         " AND ($2::uuid IS NULL OR account_id = $2) AND ($3::int IS NULL OR instrument_id = $3) LIMIT $4",
         tenant_id,
         scope.account_id,

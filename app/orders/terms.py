@@ -39,6 +39,12 @@ def terms_of(
             "Give expiresAt with GTD, and with nothing else.",
             "expiresAt",
         )
+    if expires_at is not None and expires_at.tzinfo is None:
+        raise Refusal(
+            PlaceOrderError.EXPIRY_INVALID,
+            f"{expires_at.isoformat()} names no time zone; add one, such as Z.",
+            "expiresAt",
+        )
     if expires_at is not None and not now < expires_at <= now + LONGEST:
         raise Refusal(
             PlaceOrderError.EXPIRY_INVALID,

@@ -1,6 +1,6 @@
 """What a venue says, or does not say, that only a person can decide about."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -41,22 +41,28 @@ async def report_late_executions(batch: Batch, hearings: Sequence[Hearing]) -> N
     """Executions after a market order had ended: they are the house's, and somebody should know."""
     late = [
         Unclear(
-            hearing.market_order.id,
+            made.id,
             f"{told.report.venue} executed {to_text(execution.quantity)} at {to_text(execution.price)}"
-            f" ({told.report.execution_id}) after the order had ended; the house took it.",
+            f" ({told.report.execution_id}) {'after the order had ended' if made.ended_at else 'beyond the order'};"
+            " the house took what was too much.",
         )
         for hearing in hearings
-        if hearing.market_order.ended_at is not None
+        if (made := hearing.market_order).ended_at is not None or made.filled_quantity > made.quantity
         for execution, told in hearing.executions
     ]
     if late:
         await report_unclear(batch, late)
 
 
-async def report_contradictions(batch: Batch, told: Sequence[Told], stored: int) -> None:
+async def report_contradictions(batch: Batch, told: Sequence[Told], stored: Collection[tuple[UUID, str]]) -> None:
     """Execution ids that came before with another order, quantity or price: the first counts, a person decides."""
-    dealt = [each for each in told if each.report.kind is ReportKind.EXECUTION]
-    if stored >= len(dealt):
+    dealt = [
+        each
+        for each in told
+        if each.report.kind is ReportKind.EXECUTION
+        and (each.report.client_order_id, each.report.execution_id) not in stored
+    ]
+    if not dealt:
         return
     rows = await batch.connection.fetch(
         _CONTRADICTIONS,

@@ -69,11 +69,13 @@ async def rules_in_force(connection: EngineConnection, tenant_id: UUID, at: date
     return Rules.of([_rule(row) for row in await connection.fetch(_IN_FORCE, tenant_id, at)])
 
 
-async def switches_in_force(connection: EngineConnection) -> list[tuple[UUID, Scope]]:
-    """The tenant and scope of every kill switch that is engaged, whosoever's."""
+async def switches_in_force(connection: EngineConnection, at: datetime) -> list[tuple[UUID, Scope]]:
+    """The tenant and scope of every kill switch that is engaged at a moment of market time, whosoever's."""
     rows = await connection.fetch(
         "SELECT tenant_id, account_id, instrument_id FROM risk_rule"
-        " WHERE kind = 'KILL_SWITCH' AND ended_at IS NULL AND at_once"
+        " WHERE kind = 'KILL_SWITCH' AND ended_at IS NULL AND (at_once OR effective_from <= $1)"
+        " AND (effective_until IS NULL OR effective_until > $1)",
+        at,
     )
     return [(row["tenant_id"], Scope(row["account_id"], row["instrument_id"])) for row in rows]
 

@@ -31,6 +31,15 @@ class Tally:
         if proposal.side is Side.BUY and proposal.book in self.settled_cash:
             self.settled_cash[proposal.book] -= proposal.worth
 
+    def give_back(self, proposal: Proposal, held: int, *, again: bool = False) -> None:
+        """An order that was let through before is replaced: its worth counts no more (or, ``again``, after all)."""
+        sign = 1 if again else -1
+        self.tenant = replace(self.tenant, value=self.tenant.value + sign * proposal.worth)
+        account = self.accounts.get(proposal.account_id, Count())
+        self.accounts[proposal.account_id] = replace(account, value=account.value + sign * proposal.worth)
+        if proposal.side is Side.BUY and proposal.book in self.settled_cash:
+            self.settled_cash[proposal.book] -= sign * held
+
 
 def _one_more(count: Count, proposal: Proposal) -> Count:
     return replace(count, orders=count.orders + 1, value=count.value + proposal.worth)

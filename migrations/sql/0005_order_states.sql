@@ -31,11 +31,13 @@ COMMENT ON COLUMN customer_order.ends_as IS 'how it ends once what is not filled
 COMMENT ON COLUMN customer_order.change_number IS 'the request to the venue that frees it';
 COMMENT ON COLUMN customer_order.replacement IS 'the order that takes its place then';
 ALTER TABLE customer_order ALTER type DROP DEFAULT, ALTER time_in_force DROP DEFAULT;
-UPDATE customer_order SET time_in_force = 'GTC', placed_on = placed_at::date;  -- what was accepted before there was a choice had no end
+UPDATE customer_order SET time_in_force = 'GTC', placed_on = placed_at::date,
+  ends_as = CASE WHEN status = 'PENDING_CANCEL' THEN 'CANCELED' END;  -- what was accepted before there was a choice had no end
 ALTER TABLE customer_order ALTER placed_on SET NOT NULL, ADD CHECK ((time_in_force = 'GTC') = (expires_at IS NULL));
 
 DROP INDEX customer_order_waiting;
 CREATE INDEX customer_order_pace ON customer_order (account_id, placed_at);
+CREATE INDEX customer_order_placed ON customer_order USING brin (placed_at) WITH (pages_per_range = 32);
 CREATE INDEX customer_order_waiting ON customer_order
   (journal_id, instrument_id, side, type, limit_price, time_in_force, placed_at, id) WHERE status = 'ACCEPTED';
 CREATE INDEX customer_order_leaving ON customer_order (market_order_id) WHERE ends_as IS NOT NULL AND ended_at IS NULL;

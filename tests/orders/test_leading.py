@@ -74,7 +74,9 @@ async def test_a_leader_that_slept_gathers_and_sends_nothing(database_url: str) 
 async def another_process(world: World) -> AsyncIterator[OrderEngine]:
     """A second engine on the same database, with the same venues."""
     engine = world.engine
-    other = OrderEngine(world.pool, world.writers, world.market, engine._venues, world.hub, clock=world.clock)
+    other = OrderEngine(
+        world.pool, world.writers, world.market, engine._venues, world.hub, clock=world.clock, lease_clock=world.clock
+    )
     try:
         yield other
     finally:
