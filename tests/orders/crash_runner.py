@@ -6,6 +6,7 @@ written down before it goes on, as a caller of the API would have seen it.
 
 import asyncio
 import json
+import logging
 import os
 import select
 import signal
@@ -21,6 +22,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+import structlog
 from broadcaster import Broadcast
 
 from app.infra.database import EnginePool, engine_pool
@@ -310,7 +312,8 @@ def main() -> None:
 
 def _be_a_trader(job: Job) -> None:
     status = 1
-    os.dup2(2, 1)  # what it logs is not for whoever reads how traders ended
+    os.dup2(2, 1)  # what it says is not for whoever reads how traders ended
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # it stumbles a lot
     try:
         asyncio.run(work(job))
         status = 0
