@@ -17,7 +17,7 @@ import pytest
 from app.infra import embedded, migrate
 from tests.conftest import fresh_database
 from tests.orders.crash_points import POINTS
-from tests.orders.crash_runner import Job, answers_in
+from tests.orders.crash_trader import Job, answers_in
 from tests.orders.crashing import Shop, open_shop, traders
 
 CRASHES = int(os.environ.get("CRASHES", "40"))
