@@ -60,7 +60,8 @@ QUICK = PaperBehaviour(
     aftermath_ms=(10, 100),
     late_ms=(5, 50),
 )
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, OutcomeUnknown)
+#: asyncpg trips over itself when a connection breaks while it looks up a type.
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OutcomeUnknown)
 _PATIENCE = 30.0
 
 
