@@ -245,3 +245,23 @@ async def test_filled_and_busted_in_one_breath_is_over(database_url: str, lowere
         assert {(await world.order(each)).status for each in orders} == {OrderStatus.CANCELED}
         assert await world.pool.fetchval("SELECT customers_quantity FROM market_order") == executed - 1
         await all_is_accounted_for(world)
+
+
+async def test_an_order_that_is_filled_in_the_commit_of_a_bust_says_so(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(2_000)
+        order = await world.place(ann, Side.BUY, "KO", quantity="10", limit="101.00")
+        await world.pass_time(100)
+        made, at = await market_order_of(world, order), world.clock.now()
+        await says(world, made, ReportKind.EXECUTION, "one", 2, 100)
+        reports = [
+            Report("paper", made, ReportKind.BUST, at, "bust", refers_to="one"),
+            Report("paper", made, ReportKind.EXECUTION, at, "two", 10 * UNIT, 101 * UNIT, 10 * UNIT),
+        ]
+        dates = world.market.trade_dates(world.instrument("KO"), at)
+        await asyncio.gather(*(world.commits.submit(apply_reports, Told(each, *dates)) for each in reports))
+        assert (await world.order(order)).status is OrderStatus.FILLED
+        events = await world.pool.fetch("SELECT type FROM ledger.event WHERE correlation = $1 ORDER BY position", order)
+        assert [event["type"] for event in events][-2:] == ["ORDER_TRADE_CORRECTED", "ORDER_FILLED"]
+        assert (await sums(world))["position shares"] == 10
+        await all_is_accounted_for(world)

@@ -34,7 +34,7 @@ def test_every_balance_equals_the_models(postgres: embedded.Server, template: st
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=int(os.environ.get("EXAMPLES", "8")),
+            max_examples=int(os.environ.get("EXAMPLES", "12")),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
