@@ -59,10 +59,7 @@ class Hearing:
         """An execution that was not known."""
         self.executions.append((execution, told))
         self._dealt(execution.quantity, execution.amount)
-        most = max(told.report.cumulative_quantity, self.market_order.filled_quantity)
-        if most >= self.market_order.quantity and not self.venue_order.status.is_final:
-            # Nothing more is dealt, even if something of it is taken back in the next breath.
-            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=most)
+        self._may_be_filled(told.report)
         if told.settles_on >= self.market_order.settles_on:
             self.market_order = replace(self.market_order, trade_date=told.trade_date, settles_on=told.settles_on)
 
@@ -91,6 +88,7 @@ class Hearing:
             self.changed.append(report)
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW, accepted=report.number)
             self.market_order = replace(self.market_order, quantity=report.order_quantity)
+            self._may_be_filled(report)
         elif report.kind is ReportKind.CHANGE_REJECTED and pending:
             self.refused.append(report)
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
@@ -110,6 +108,12 @@ class Hearing:
         )
         if self.venue_order.status is VenueOrderStatus.PENDING_NEW and quantity > 0:
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
+
+    def _may_be_filled(self, report: Report) -> None:
+        """Once all is executed nothing more is dealt, even if something of it is taken back in the next breath."""
+        executed = max(report.cumulative_quantity, self.market_order.filled_quantity)
+        if executed >= self.market_order.quantity and not self.venue_order.status.is_final:
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=executed)
 
     @property
     def standing(self) -> Fill:

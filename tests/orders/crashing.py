@@ -23,7 +23,7 @@ from app.ledger.types import Journal
 from app.market.calendar import calendar_of
 from app.market.catalogue import XNYS
 from tests.orders.checks import faults_in_the_books, unfinished
-from tests.orders.crash_runner import Job, Request, answers_in
+from tests.orders.crash_trader import Job, Request, answers_in
 from tests.world import running
 
 PEOPLE = 6

@@ -1,5 +1,6 @@
 """Deals that are taken back or corrected: every share and cent goes where it came from, or is owed."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -8,6 +9,9 @@ from app.kernel.money import UNIT, to_units
 from app.ledger.reads import custody_proof
 from app.ledger.replay import replay
 from app.market.types import Side
+from app.orders.hear import Told
+from app.orders.leave import LetGo, ask_to_let_go
+from app.orders.reports import apply_reports
 from app.orders.types import OrderStatus
 from app.venues.paper import PaperBehaviour
 from app.venues.port import Report, ReportKind
@@ -214,4 +218,50 @@ async def test_several_customers_give_back_in_proportion_and_the_house_first(dat
         await world.jump(world.clock.now().replace(day=30))
         await world.pass_time(2_000)
         assert "street shares" not in await sums(world)
+        await all_is_accounted_for(world)
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+async def test_filled_and_busted_in_one_breath_is_over(database_url: str, lowered: bool) -> None:
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(2_000) for _ in range(2)]
+        orders = [await world.place(each, Side.BUY, "KO", quantity="3", limit="100.00") for each in people]
+        await world.pass_time(100)
+        made, at = await market_order_of(world, orders[0]), world.clock.now()
+        executed = 3 if lowered else 6
+        if lowered:
+            await world.cancel(orders[1])
+            await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        reports = [
+            Report("paper", made, ReportKind.EXECUTION, at, "one", UNIT, 100 * UNIT, UNIT),
+            Report("paper", made, ReportKind.EXECUTION, at, "two", (executed - 1) * UNIT, 100 * UNIT, executed * UNIT),
+            Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=3 * UNIT),
+            Report(
+                "paper", made, ReportKind.BUST, at, "bust", refers_to="one", cumulative_quantity=(executed - 1) * UNIT
+            ),
+        ]
+        dates = world.market.trade_dates(world.instrument("KO"), at)
+        await asyncio.gather(*(world.commits.submit(apply_reports, Told(each, *dates)) for each in reports))
+        assert {(await world.order(each)).status for each in orders} == {OrderStatus.CANCELED}
+        assert await world.pool.fetchval("SELECT customers_quantity FROM market_order") == executed - 1
+        await all_is_accounted_for(world)
+
+
+async def test_an_order_that_is_filled_in_the_commit_of_a_bust_says_so(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(2_000)
+        order = await world.place(ann, Side.BUY, "KO", quantity="10", limit="101.00")
+        await world.pass_time(100)
+        made, at = await market_order_of(world, order), world.clock.now()
+        await says(world, made, ReportKind.EXECUTION, "one", 2, 100)
+        reports = [
+            Report("paper", made, ReportKind.BUST, at, "bust", refers_to="one"),
+            Report("paper", made, ReportKind.EXECUTION, at, "two", 10 * UNIT, 101 * UNIT, 10 * UNIT),
+        ]
+        dates = world.market.trade_dates(world.instrument("KO"), at)
+        await asyncio.gather(*(world.commits.submit(apply_reports, Told(each, *dates)) for each in reports))
+        assert (await world.order(order)).status is OrderStatus.FILLED
+        events = await world.pool.fetch("SELECT type FROM ledger.event WHERE correlation = $1 ORDER BY position", order)
+        assert [event["type"] for event in events][-2:] == ["ORDER_TRADE_CORRECTED", "ORDER_FILLED"]
+        assert (await sums(world))["position shares"] == 10
         await all_is_accounted_for(world)

@@ -5,16 +5,19 @@
 
 import asyncio
 import os
+import signal
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from app.infra import embedded
+from app.infra import embedded, migrate
 from tests.conftest import fresh_database
 from tests.orders.crash_points import POINTS
+from tests.orders.crash_trader import Job, answers_in
 from tests.orders.crashing import Shop, open_shop, traders
 
 CRASHES = int(os.environ.get("CRASHES", "40"))
@@ -53,3 +56,39 @@ async def _kill(urls: list[str], kills: list[str], folder: Path) -> Counter[str]
 
         await asyncio.gather(*(trade(shop) for shop in shops))
     return sum((shop.killed for shop in shops), Counter())
+
+
+@pytest.mark.timeout(180)
+def test_a_server_that_is_killed_loses_nothing(home: Path, tmp_path: Path) -> None:
+    """PostgreSQL dies under load and comes back; the traders go on by themselves, and ask again what they asked."""
+    with ExitStack() as stack:
+        server = stack.enter_context(embedded.run(home))
+        asyncio.run(migrate.upgrade(server.dsn))
+
+        def kill_and_restart() -> None:
+            [pid_file] = home.rglob("postmaster.pid")
+            os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+            stack.enter_context(embedded.run(home))
+
+        asyncio.run(_under_load(server.dsn, tmp_path, kill_and_restart))
+
+
+async def _under_load(url: str, folder: Path, kill_and_restart: Callable[[], None]) -> None:
+    async with traders() as found:
+        shop = await open_shop(url, folder, SEED)
+        for _ in range(3):
+            shop.rounds += 1
+            job = shop.job()
+            ended = await found.start(job)
+            for _ in range(2):
+                await _some_orders_are_there(url, job)
+                await asyncio.to_thread(kill_and_restart)
+            assert await ended == 0
+            await shop.check(job)
+
+
+async def _some_orders_are_there(url: str, job: Job) -> None:
+    """Half of those who asked have their answer, or all of the rest comes to its end without us."""
+    async with asyncio.timeout(30):
+        while len(answers_in(Path(job.answers))) < len(job.requests) // 2:
+            await asyncio.sleep(0.005)

@@ -201,3 +201,27 @@ async def test_a_sell_is_replaced_and_its_shares_stay_held(database_url: str) ->
         assert (new.status, new.average_price) == (OrderStatus.FILLED, 106 * UNIT - CENT)
         assert await world.shares(ann, "KO") == 2 * UNIT
         await books_agree(world)
+
+
+async def test_a_refused_replacement_gives_back_the_kind_of_money_that_it_took(database_url: str) -> None:
+    async with running(database_url) as world:
+        ann = await world.investor(1_000)
+        await world.place(ann, Side.BUY, "KO", quantity="5")
+        await world.pass_time(500)
+        await world.place(ann, Side.SELL, "KO", quantity="5")
+        await world.pass_time(500)
+        before = await world.cash(ann)
+        assert before.unsettled > 0
+        id_ = await world.place(ann, Side.BUY, "KO", quantity="5", limit="95.00", time_in_force=TimeInForce.GTC)
+        await world.pass_time(500)
+        old = await world.order(id_)
+        await wants(world, old, quantity=9, terms=limit(95))
+        assert (await world.cash(ann)).unsettled < before.unsettled
+        assert old.market_order_id is not None
+        await world.engine._dealing.let_go(old.market_order_id, old.journal_id, old.instrument_id)
+        at = world.clock.now()
+        await world.told(Report("paper", old.market_order_id, ReportKind.CHANGE_REJECTED, at, number=1, reason="no"))
+        assert (await world.order(id_)).funding == old.funding
+        await world.pass_time(1_000)
+        assert (await world.order(id_)).status is OrderStatus.CANCELED  # what the venue says of itself
+        assert await world.cash(ann) == before

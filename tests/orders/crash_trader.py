@@ -1,0 +1,263 @@
+"""A back office at work with callers who ask it for things at once, and write down what they were answered."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+from broadcaster import Broadcast
+
+from app.infra.database import EnginePool, engine_pool
+from app.infra.doorbell import PostgresDoorbell
+from app.infra.hub import Hub
+from app.kernel.clock import Clock, SystemClock
+from app.kernel.errors import OutcomeUnknown, Refusal
+from app.kernel.ids import new_id
+from app.ledger.commit import GroupCommit
+from app.ledger.idempotency import idempotency_key
+from app.ledger.writers import Writers
+from app.market.catalogue import INSTRUMENTS
+from app.market.market import Market
+from app.market.types import InstrumentKind, Side, TimeInForce
+from app.orders import gather, reports, run, share_out_many
+from app.orders.cancel import CancelOrder, cancel
+from app.orders.engine import OrderEngine
+from app.orders.place import PlaceOrder, place
+from app.orders.replace import ReplaceOrder, replace_orders
+from app.orders.request import Size, reference_price
+from app.orders.terms import terms_of
+from app.orders.types import Group, OrderType, Replacement, Terms, group_terms
+from app.venues.house import HOUSE, HouseVenue
+from app.venues.paper import PaperBehaviour, PaperVenue
+from app.venues.profile import load_profiles
+from app.venues.venues import Venues
+from tests.orders.checks import unfinished
+from tests.world import SetQuotes
+
+Request: TypeAlias = dict[str, Any]
+
+#: More customers than this in a market order, and it is shared out in chunks.
+CHUNK = 3
+QUICK = PaperBehaviour(
+    reject=0.03,
+    leave_rest=0.1,
+    split=0.5,
+    bust=0.05,
+    correct=0.05,
+    duplicate=0.1,
+    acknowledge_ms=(1, 5),
+    first_ms=(5, 40),
+    next_ms=(5, 40),
+    answer_ms=(1, 10),
+    aftermath_ms=(10, 100),
+    late_ms=(5, 50),
+)
+#: asyncpg trips over itself when a connection breaks while it looks up a type.
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OutcomeUnknown)
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a trader does: its ``requests``, until it crosses ``point`` for the ``crossing``-th time.
+
+    ``answers`` is a file of what was answered before, to which it adds. Then it goes on until nothing
+    is open any more. The market's clock stood at ``market_at`` when the wall's stood at ``wall_at``.
+    """
+
+    url: str
+    tenant: str
+    seed: int
+    requests: list[Request]
+    answers: str
+    market_at: str
+    wall_at: str
+    point: str | None = None
+    crossing: int = 1
+    id: str = field(default_factory=lambda: new_id().hex)
+
+    def line(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """The market's clock: it runs with the wall's, on another day."""
+
+    wall: Clock
+    shift: timedelta
+
+    def now(self) -> datetime:
+        return self.wall.now() + self.shift
+
+
+@dataclass
+class Trader:
+    """A back office at work, and the caller's side of it."""
+
+    job: Job
+    pool: EnginePool
+    market: Market
+    engine: OrderEngine
+    writer: GroupCommit
+    answered: dict[str, str | None]
+    answers: int
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def trade(self) -> None:
+        """Send every request that has no answer yet, all at once but for those that need the answer to another."""
+        async with asyncio.TaskGroup() as tasks:
+            for request in self.job.requests:
+                if request["key"] not in self.answered:
+                    tasks.create_task(self._send(request))
+
+    async def _send(self, request: Request) -> None:
+        await asyncio.sleep(request["after"])
+        async with self.news:
+            await self.news.wait_for(lambda: request["order"] is None or request["order"] in self.answered)
+        order = None if request["order"] is None else self.answered[request["order"]]
+        answer: str | None = None
+        if order is not None or request["order"] is None:
+            with suppress(Refusal):
+                answer = str(await self._submit(request, order))
+        os.write(self.answers, json.dumps([request["key"], answer]).encode() + b"\n")
+        async with self.news:
+            self.answered[request["key"]] = answer
+            self.news.notify_all()
+
+    async def _submit(self, request: Request, order: str | None) -> UUID:
+        key = idempotency_key("caller", UUID(request["key"]), request["what"], request)
+        use_case, command, group = self._command(request, order)
+        answer: UUID | None = None
+        while answer is None:
+            try:
+                answer = await self.writer.submit(use_case, command, key)
+            except _LOST:
+                await asyncio.sleep(0.05)  # and ask again with the same key
+        self.engine.notice(group)
+        if order is not None:
+            await self._tell_of_leaving(UUID(order))
+        return answer
+
+    def _command(self, request: Request, order: str | None) -> tuple[Any, Any, Group]:
+        instrument = self.market.by_symbol(request["symbol"])
+        assert instrument is not None
+        quote = self.market.quote(instrument.id)
+        assert quote is not None
+        side = Side(request["side"])
+        terms = self._terms(request)
+        group = Group(self.writer.journal.id, instrument.id, side, group_terms(terms))
+        if request["what"] == "cancel":
+            assert order is not None
+            return cancel, CancelOrder(UUID(order), "test"), group
+        if request["what"] == "replace":
+            assert order is not None
+            wanted = Replacement(new_id(), request["amount"], request["quantity"], terms, "test")
+            return replace_orders, ReplaceOrder(UUID(order), wanted, quote), group
+        size = Size(request["amount"], request["quantity"])
+        account, book = UUID(request["account"]), request["book"]
+        price = reference_price(side, quote)
+        return place, PlaceOrder(account, book, instrument.id, side, size, quote, "test", terms), group
+
+    def _terms(self, request: Request) -> Terms:
+        instrument = self.market.by_symbol(request["symbol"])
+        assert instrument is not None
+        limit = None if request["limit"] is None else Decimal(request["limit"])
+        type_ = OrderType.MARKET if limit is None else OrderType.LIMIT
+        time_in_force = TimeInForce.DAY if limit is None else TimeInForce.GTC
+        return terms_of(type_, limit, time_in_force, None, instrument, self.market.clock.now())
+
+    async def _tell_of_leaving(self, order: UUID) -> None:
+        with suppress(*_LOST):
+            row = await self.pool.fetchrow(
+                "SELECT market_order_id, journal_id, instrument_id FROM customer_order WHERE id = $1", order
+            )
+            if row is not None and row["market_order_id"] is not None:
+                self.engine.notice_leaving(*row)
+
+    async def come_to_an_end(self) -> None:
+        """Cancel what rests, and wait until nothing is open."""
+        left: list[object] = []
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while True:
+                    with suppress(*_LOST):
+                        left = await self._left()
+                        if not left:
+                            return
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            open_ = await self.pool.fetch(_OPEN)
+            raise AssertionError(f"after {_PATIENCE} s this is left: {left}; {open_}") from None
+
+    async def _left(self) -> list[object]:
+        rows = await self.pool.fetch("SELECT id, ends_as FROM customer_order WHERE ended_at IS NULL")
+        for id_ in [row["id"] for row in rows if row["ends_as"] is None]:
+            with suppress(Refusal):
+                await self.writer.submit(cancel, CancelOrder(id_, "test"))
+            await self._tell_of_leaving(id_)
+        told = await self.pool.fetch(
+            "SELECT client_order_id FROM paper.venue_order WHERE untaken OR due_at IS NOT NULL"
+        )
+        due = await self.pool.fetch(
+            "SELECT id FROM trade_settlement WHERE settled_at IS NULL AND due_on <= $1", self.market.today()
+        )
+        async with self.pool.acquire() as connection:
+            return [*rows, *told, *due, *await unfinished(connection)]
+
+
+@asynccontextmanager
+async def trader(job: Job) -> AsyncIterator[Trader]:
+    """A trader at work, as app/services.py wires one, but with a venue in a hurry and prices that stand still."""
+    for module in (gather, reports, run, share_out_many):
+        module.CHUNK = CHUNK  # type: ignore[attr-defined]
+    clock = SystemClock()
+    market_clock = Shifted(clock, datetime.fromisoformat(job.market_at) - datetime.fromisoformat(job.wall_at))
+    quotes = SetQuotes(market_clock, {each.id: Decimal(100) for each in INSTRUMENTS})  # type: ignore[arg-type]
+    market = Market({each.id: each for each in INSTRUMENTS}, quotes, market_clock)
+    broadcast = Broadcast(backend=PostgresDoorbell(job.url))
+    hub = Hub(broadcast)
+    async with AsyncExitStack() as stack:
+        pool = await engine_pool(job.url, 6)
+        stack.push_async_callback(pool.close)
+        async with pool.acquire() as connection:
+            profiles = await load_profiles(connection)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        writers = Writers(pool, hub, tasks, clock=clock, market_clock=market_clock)
+        venue = PaperVenue(pool, market, clock=clock, behaviour=replace(QUICK, seed=job.seed))
+        routes = {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name}
+        venues = Venues({venue.name: venue, HOUSE: HouseVenue(market)}, routes, profiles)
+        engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
+        writer = await writers.of(UUID(job.tenant))
+        working = [tasks.create_task(hub.run()), tasks.create_task(engine.run())]
+        while not broadcast._subscribers:  # stopped before it listens, broadcaster fails
+            await asyncio.sleep(0.001)
+        try:
+            answers = os.open(job.answers, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            yield Trader(job, pool, market, engine, writer, answers_in(Path(job.answers)), answers)
+        finally:
+            for task in working:
+                task.cancel()
+            writers.stop()
+
+
+_OPEN = """
+SELECT to_json(m) AS market_order, to_json(v) AS venue_order, p.story FROM market_order m
+JOIN venue_order v ON v.market_order_id = m.id LEFT JOIN paper.venue_order p ON p.client_order_id = m.id
+WHERE m.ended_at IS NULL
+"""
+
+
+def answers_in(file: Path) -> dict[str, str | None]:
+    """Answers by key; a refusal is None. A line that was cut off was never read by anybody."""
+    if not file.exists():
+        return {}
+    return dict(json.loads(line) for line in file.read_bytes().split(b"\n")[:-1])
