@@ -131,11 +131,11 @@ class Fills:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_for(self, count: int) -> None:
-        """Until so many orders are filled. Raises ``TimeoutError`` when nothing happens for a minute."""
+        """Until so many orders are filled. Raises ``TimeoutError`` when nothing happens for three minutes."""
         while len(self.at) < count:
             self.changed.clear()
             known = len(self.at)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while len(self.at) == known:
                     await self.changed.wait()
                     self.changed.clear()
