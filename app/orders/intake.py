@@ -31,7 +31,8 @@ ASK_AGAIN = timedelta(seconds=1)
 class Intake:
     """What venues said, on its way into the journals.
 
-    ``to_run`` are market orders to be shared out in chunks; ``to_ask`` those whose venue is to be asked, and when.
+    ``to_run`` are market orders to be shared out in chunks, ``under_way`` those that are;
+    ``to_ask`` those whose venue is to be asked, and when.
     """
 
     pool: EnginePool
@@ -40,6 +41,7 @@ class Intake:
     clock: Clock
     notice: Callable[[Group], None]
     to_run: set[UUID] = field(default_factory=set)
+    under_way: set[UUID] = field(default_factory=set)
     to_ask: dict[UUID, datetime] = field(default_factory=dict)
 
     async def take_in(self, venue: Venue, reports: Sequence[Report]) -> None:
@@ -81,6 +83,15 @@ class Intake:
 
     async def share_out(self, market_order: UUID) -> None:
         """Share out what is new of a large market order, chunk by chunk, until nothing is."""
+        if market_order in self.under_way:
+            return  # a second plan of the same would only fail; what came too late for it is found in the database
+        self.under_way.add(market_order)
+        try:
+            await self._share_out(market_order)
+        finally:
+            self.under_way.discard(market_order)
+
+    async def _share_out(self, market_order: UUID) -> None:
         journal_id, _ = (await self._where({market_order}))[market_order]
         writer = self.writers.of_journal(journal_id)
         while await begin_run(self.pool, market_order):

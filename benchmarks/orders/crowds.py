@@ -2,12 +2,48 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
+from app.banking.deposit import deposit
+from app.banking.types import CashMovement
 from app.kernel.errors import Overloaded, Refusal
 from app.kernel.events import EventType
+from app.kernel.money import UNIT
 from app.orders.gather import MAX_PARTICIPANTS
-from benchmarks.orders.floor import MONDAY, SATURDAY, SYMBOLS, Floor, Probe, floor, probing
+from benchmarks.orders.floor import MONDAY, SATURDAY, SYMBOLS, Floor, floor
+
+
+@dataclass(slots=True)
+class Probe:
+    """A $1 deposit after the other: how long each waited (seconds), and how many were turned away."""
+
+    waits: list[float] = field(default_factory=list)
+    refused: int = 0
+    over: bool = False
+
+    async def run(self, floor: Floor) -> None:
+        """Until it is over; what waits then is waited for."""
+        _, book = floor.customers[0]
+        while not self.over:
+            await asyncio.sleep(0.005)
+            started = time.perf_counter()
+            try:
+                await floor.commits.submit(deposit, CashMovement(book, UNIT, "benchmark"))
+                self.waits.append(time.perf_counter() - started)
+            except Overloaded:
+                self.refused += 1
+
+
+@asynccontextmanager
+async def probing(floor: Floor) -> AsyncIterator[Probe]:
+    """A probe runs meanwhile."""
+    probe = Probe()
+    running = asyncio.create_task(probe.run(floor))
+    yield probe
+    probe.over = True
+    await running
 
 
 async def at_the_open(url: str, orders: int) -> None:

@@ -19,7 +19,6 @@ from app.infra.collector import set_for_batches
 from app.infra.database import EnginePool, engine_pool
 from app.infra.hub import Hub
 from app.kernel.clock import ManualClock, SystemClock
-from app.kernel.errors import Overloaded
 from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
@@ -137,49 +136,17 @@ class Fills:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_for(self, count: int) -> None:
-        """Until so many orders are filled. Raises ``TimeoutError`` when nothing happens for a minute."""
+        """Until so many orders are filled. Raises ``TimeoutError`` when nothing happens for three minutes."""
         while len(self.at) < count:
             self.changed.clear()
             known = len(self.at)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while len(self.at) == known:
                     await self.changed.wait()
                     self.changed.clear()
 
 
 _NEWS = "SELECT position, type, correlation FROM ledger.event WHERE journal_id = $1 AND position > $2 ORDER BY position"
-
-
-@dataclass(slots=True)
-class Probe:
-    """A $1 deposit after the other: how long each waited (seconds), and how many were turned away."""
-
-    waits: list[float] = field(default_factory=list)
-    refused: int = 0
-
-    async def run(self, floor: Floor) -> None:
-        """Until cancelled."""
-        _, book = floor.customers[0]
-        while True:
-            started = time.perf_counter()
-            try:
-                await floor.commits.submit(deposit, CashMovement(book, UNIT, "benchmark"))
-                self.waits.append(time.perf_counter() - started)
-            except Overloaded:
-                self.refused += 1
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def probing(floor: Floor) -> AsyncIterator[Probe]:
-    """A probe runs meanwhile; its last deposit is waited for."""
-    probe = Probe()
-    running = asyncio.create_task(probe.run(floor))
-    yield probe
-    running.cancel()
-    started = time.perf_counter()
-    await floor.commits.submit(deposit, CashMovement(floor.customers[0][1], UNIT, "benchmark"))
-    probe.waits.append(time.perf_counter() - started)
 
 
 @asynccontextmanager

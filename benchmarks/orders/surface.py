@@ -22,7 +22,7 @@ from app.demo.client import Client
 from benchmarks.orders.floor import SYMBOLS
 from tests.orders.servers import Servers, servers
 
-USERS = 200
+USERS = 64
 CONNECTIONS = 64
 OPEN = """mutation($key: String!) { openAccount(name: "x", idempotencyKey: $key) { account { id } } }"""
 DEPOSIT = """mutation($account: ID!, $key: String!) {
