@@ -32,7 +32,7 @@ from app.orders.cancel import CancelOrder, cancel
 from app.orders.engine import OrderEngine
 from app.orders.place import PlaceOrder, place
 from app.orders.replace import ReplaceOrder, replace_orders
-from app.orders.request import Size, reference_price
+from app.orders.request import Size
 from app.orders.terms import terms_of
 from app.orders.types import Group, OrderType, Replacement, Terms, group_terms
 from app.venues.house import HOUSE, HouseVenue
@@ -164,7 +164,6 @@ class Trader:
             return replace_orders, ReplaceOrder(UUID(order), wanted, quote), group
         size = Size(request["amount"], request["quantity"])
         account, book = UUID(request["account"]), request["book"]
-        price = reference_price(side, quote)
         return place, PlaceOrder(account, book, instrument.id, side, size, quote, "test", terms), group
 
     def _terms(self, request: Request) -> Terms:
