@@ -33,10 +33,11 @@ async def record_lots(batch: Batch, fills: Sequence[tuple[MarketOrder, OrderFill
         await _open(batch, buys)
     if sells:
         await _close(batch, sells)
-    back = [(made, fill) for made, fill, _ in moved if fill.taken_back and fill.last_quantity <= 0]
+    back = [(made, fill, posted) for made, fill, posted in moved if fill.taken_back and fill.last_quantity <= 0]
     if back:
-        await take_back_purchases(batch, [fill for made, fill in back if made.side is Side.BUY])
-        await take_back_sales(batch, [fill for made, fill in back if made.side is Side.SELL])
+        # The first leg of a purchase that is taken back says what the position still had to give; the rest is owed.
+        await take_back_purchases(batch, [(fill, p.taken[0]) for made, fill, p in back if made.side is Side.BUY])
+        await take_back_sales(batch, [fill for made, fill, _ in back if made.side is Side.SELL])
 
 
 def unsettled_part(fill: OrderFill, taken: Sequence[int]) -> int:

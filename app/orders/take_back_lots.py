@@ -10,14 +10,14 @@ from app.orders.lots import Lot, first_in_first_out
 from app.orders.rows import units
 
 
-async def take_back_purchases(batch: Batch, fills: Sequence[OrderFill]) -> None:
-    """Make each buy's lots smaller and cheaper (or dearer), as far as they are still there.
+async def take_back_purchases(batch: Batch, fills: Sequence[tuple[OrderFill, int]]) -> None:
+    """Make each buy's lots smaller and cheaper (or dearer), by the shares that the position gave: the rest is owed.
 
-    What was sold of them meanwhile comes out of the position's other lots, oldest first; what is nowhere is owed.
+    What was sold of them meanwhile comes out of the position's other lots, oldest first.
     """
-    for fill in fills:
+    for fill, given in fills:
         lots = await _lots_of_order(batch, fill.order.id)
-        left, cost_left = -fill.last_quantity, -fill.last_amount
+        left, cost_left = given, -fill.last_amount
         for lot in lots:
             gone = min(left, lot.remaining)
             cost = lot.remaining_cost * gone // lot.remaining if gone else 0

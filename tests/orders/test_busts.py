@@ -153,6 +153,23 @@ async def test_shares_that_were_sold_meanwhile_are_owed_and_made_good(database_u
         await all_is_accounted_for(world)
 
 
+async def test_shares_behind_an_open_sell_stay_there_and_as_many_are_owed(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await bought(world)
+        account = await world.account((await world.order(order)).account_id)
+        sale = await world.place(account, Side.SELL, "KO", quantity="9", limit="150.00")
+        await world.pass_time(100)
+        await says(world, await market_order_of(world, order), ReportKind.BUST, "bust", 0, 0, refers_to="one")
+        found = await sums(world)
+        assert (found["position_held shares"], found["receivable shares"]) == (9, -5)
+        await all_is_accounted_for(world)
+        await world.cancel(sale)
+        await says(world, await market_order_of(world, sale), ReportKind.CANCELED, "", 0, 0)
+        await world.pass_time(2_000)
+        assert (await sums(world))["position shares"] == 4
+        await all_is_accounted_for(world)
+
+
 async def test_a_bust_of_a_sale_gives_the_shares_back_and_takes_the_money(database_url: str) -> None:
     async with running(database_url, SILENT) as world:
         order = await bought(world)

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from app.infra import embedded
@@ -38,5 +38,6 @@ def test_every_balance_equals_the_models(postgres: embedded.Server, template: st
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
+            **({"phases": [Phase.generate]} if os.environ.get("NO_SHRINK") else {}),
         ),
     )
