@@ -50,6 +50,7 @@ class Hearing:
 
     market_order: MarketOrder
     venue_order: VenueOrderState
+    gone_before: int = 0
     executions: list[tuple[Execution, Told]] = field(default_factory=list)
     taken_back: list[TakenBack] = field(default_factory=list)
     changed: list[Report] = field(default_factory=list)
@@ -111,9 +112,18 @@ class Hearing:
 
     def _may_be_filled(self, report: Report) -> None:
         """Once all is executed nothing more is dealt, even if something of it is taken back in the next breath."""
-        executed = max(report.cumulative_quantity, self.market_order.filled_quantity)
+        filled = self.market_order.filled_quantity
+        executed = max(report.cumulative_quantity, filled)
         if executed >= self.market_order.quantity and not self.venue_order.status.is_final:
-            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=executed)
+            # A bust that we heard of before the last execution came after it at the venue, which deals no more.
+            early = self._gone if filled + self._gone <= executed else 0
+            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=executed - early)
+
+    @property
+    def _gone(self) -> int:
+        """How much of what was ever executed was taken back, as far as we know."""
+        now = sum(each.execution.quantity - (each.instead.quantity if each.instead else 0) for each in self.taken_back)
+        return self.gone_before + now
 
     @property
     def standing(self) -> Fill:

@@ -111,7 +111,10 @@ async def _hearings(batch: Batch, ids: Sequence[UUID]) -> dict[UUID, Hearing]:
     )
     at_venue = await batch.connection.fetch("SELECT * FROM venue_order WHERE market_order_id = ANY ($1)", ids)
     states = {row["market_order_id"]: venue_order_from(row) for row in at_venue}
-    return {row["id"]: Hearing(market_order_from(row), states[row["id"]]) for row in market_orders}
+    gone = {row["market_order_id"]: units(row["gone"]) for row in await batch.connection.fetch(_GONE, ids)}
+    return {
+        row["id"]: Hearing(market_order_from(row), states[row["id"]], gone.get(row["id"], 0)) for row in market_orders
+    }
 
 
 async def _running(batch: Batch, ids: Sequence[UUID]) -> set[UUID]:
@@ -209,6 +212,13 @@ def _facts(batch: Batch, hearing: Hearing) -> list[Entry]:
         *(change_entry(made, report) for report in (*hearing.changed, *hearing.refused)),
     ]
 
+
+#: What was executed once and does not stand, less what corrections put in its place.
+_GONE = """
+SELECT market_order_id, sum(CASE WHEN standing THEN -quantity ELSE quantity END) AS gone FROM execution
+WHERE market_order_id = ANY ($1) AND (NOT standing AND kind <> 'BUST' OR standing AND kind = 'CORRECTION')
+GROUP BY market_order_id
+"""
 
 _STORE = """
 INSERT INTO execution (id, tenant_id, market_order_id, venue, trade_date, venue_execution_id, quantity, price,

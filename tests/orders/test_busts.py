@@ -282,3 +282,20 @@ async def test_an_order_that_is_filled_in_the_commit_of_a_bust_says_so(database_
         assert [event["type"] for event in events][-2:] == ["ORDER_TRADE_CORRECTED", "ORDER_FILLED"]
         assert (await sums(world))["position shares"] == 10
         await all_is_accounted_for(world)
+
+
+async def test_a_bust_that_overtakes_the_last_execution_leaves_nothing_open(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(2_000)
+        order = await world.place(ann, Side.BUY, "KO", quantity="10")
+        await world.pass_time(100)
+        made = await market_order_of(world, order)
+        at = world.clock.now()
+        first = Report("paper", made, ReportKind.EXECUTION, at, "one", 6 * UNIT, 100 * UNIT, 6 * UNIT)
+        bust = Report("paper", made, ReportKind.BUST, at, "bust", cumulative_quantity=4 * UNIT, refers_to="one")
+        last = Report("paper", made, ReportKind.EXECUTION, at, "two", 4 * UNIT, 100 * UNIT, 10 * UNIT)
+        for report in (first, bust, last):
+            await world.told(report)
+        found = await world.order(order)
+        assert (found.status, found.filled_quantity, found.held) == (OrderStatus.CANCELED, 4 * UNIT, 0)
+        await all_is_accounted_for(world)
