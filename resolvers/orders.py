@@ -23,6 +23,7 @@ from app.market.types import Instrument, Quote, Side, TimeInForce
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.place import PlaceOrder, place
 from app.orders.preview import Preview, preview
+from app.orders.reads import orders_by_id
 from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.request import (
     Size,
@@ -238,10 +239,16 @@ async def order_events(context: Context, account_id: str, after: int) -> AsyncGe
                 if current is None or not permitted(context, Action.VIEW_ACCOUNT, current):
                     raise Denied(Action.VIEW_ACCOUNT)
                 events = await stream_after(connection, account.book_id, after, _CHUNK)
+                theirs = {event.data["order"] for event in events if event.type.startswith("ORDER_")}
+                orders = await orders_by_id(connection, [UUID(id_) for id_ in theirs]) if theirs else {}
             for event in events:
                 after = event.sequence
                 if event.type.startswith("ORDER_"):
                     await context.renew()
+                    # What was read with the event needs no reading of its own.
+                    context.loaders.account.prime(current.id, current)
+                    order = orders[UUID(event.data["order"])]
+                    context.loaders.order.prime(order.id, order)
                     yield event
             if len(events) < _CHUNK:
                 await bell.wait(LOOK_AGAIN)
