@@ -50,7 +50,9 @@ async def _kill(urls: list[str], kills: list[str], folder: Path) -> Counter[str]
                 point = kills.pop()
                 crossing = shop.random.choice((1, 1, 2, 3, 5))
                 for _ in range(10):
-                    if await shop.round(found, point, crossing):
+                    async with asyncio.timeout(90):
+                        reached = await shop.round(found, point, crossing)
+                    if reached:
                         break
                     crossing = 1
 
