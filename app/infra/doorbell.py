@@ -44,13 +44,15 @@ class PostgresDoorbell(BroadcastBackend):
 
     async def subscribe(self, group: str) -> None:
         self._channels.add(group)
-        if self._connection and not self._connection.is_closed():
-            await self._connection.add_listener(group, self._hear)
+        async with self._sending:
+            if self._connection and not self._connection.is_closed():
+                await self._connection.add_listener(group, self._hear)
 
     async def unsubscribe(self, group: str) -> None:
         self._channels.discard(group)
-        if self._connection and not self._connection.is_closed():
-            await self._connection.remove_listener(group, self._hear)
+        async with self._sending:
+            if self._connection and not self._connection.is_closed():
+                await self._connection.remove_listener(group, self._hear)
 
     async def publish(self, channel: str, message: str) -> None:
         """Ring. A ring that can't be sent is dropped: nobody relies on it."""

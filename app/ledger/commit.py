@@ -177,6 +177,7 @@ def _is_loss(error: Exception) -> bool:
         | OSError
         | asyncpg.PostgresConnectionError
         | asyncpg.InterfaceError
+        | asyncpg.InternalClientError
         | asyncpg.LockNotAvailableError
         | asyncpg.OperatorInterventionError,
     )

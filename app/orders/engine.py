@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from app.infra.database import EnginePool
@@ -113,8 +114,14 @@ class OrderEngine:
                 tasks.create_task(self._answer(bell.wait))
                 await self._work()
         finally:
-            with contextlib.suppress(Exception):
+            try:
                 await asyncio.shield(give_up(self._pool, self.id))
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as error:  # the leases run out by themselves
+                log.warning("leases were not given up", error=repr(error))
 
     async def _answer(self, ring: Any) -> None:
         while True:

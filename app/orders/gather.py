@@ -38,7 +38,7 @@ class Gather:
     """The orders of a group are due if the first of them was placed by ``opened_by``.
 
     ``price`` turns dollars into stated shares: the quote, or the limit. ``market_order_id`` goes on with one whose
-    statement is not complete yet. ``lead`` is the right to do so (None in tests: not asked for).
+    statement is not complete yet. ``lead`` is the right to do so; without one it is not asked for.
     """
 
     group: Group

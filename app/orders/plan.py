@@ -1,7 +1,7 @@
 """What each order of a market order has, or gives back, now that the venue told more. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.kernel.money import CENT, divide_half_up
 from app.market.types import Side
@@ -137,9 +137,3 @@ def _restate(progress: Progress, participants: Sequence[Participant], had: Seque
             for each, cash in zip(participants, paid, strict=True)
         ]
     return [Allotment(quantity, amount) for quantity, amount in zip(shares, paid, strict=True)]
-
-
-def after(progress: Progress) -> MarketOrder:
-    """The market order once this progress is shared out to customers (the house's part aside)."""
-    made = progress.market_order
-    return replace(made, allocated_quantity=progress.fill.quantity, allocated_amount=progress.fill.amount)
