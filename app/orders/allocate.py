@@ -13,6 +13,7 @@ from uuid import UUID
 from app.kernel.money import CENT, UNIT, divide_half_up
 from app.market.types import Side
 from app.orders.share_out import share_out
+from app.orders.types import Fill
 from app.venues.profile import EXACT, Precision
 
 
@@ -32,14 +33,6 @@ class Claim:
     filled_quantity: int
     filled_amount: int
     leaving: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """What a market order was filled with so far: ``quantity`` shares for ``amount`` dollars in all."""
-
-    quantity: int
-    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +168,16 @@ def _cash(
 ) -> list[int]:
     """Buyers together pay the average price to the nearest cent, sellers together get it rounded down.
 
-    Rounding a seller up would make money out of many small sales.
+    Rounding a seller up would make money out of many small sales. While more may come each seller's part is rounded
+    down by itself: else those who were given the odd cents could leave with them.
     """
     had = [claim.filled_amount // CENT for claim in claims]
     if not any(shares):
         return [0] * len(claims)
-    worth, unit = sum(shares) * fill.amount, fill.quantity * CENT
+    unit = fill.quantity * CENT
+    if side is Side.SELL and stage is Stage.OPEN:
+        return [max(cents, share * fill.amount // unit) * CENT for cents, share in zip(had, shares, strict=True)]
+    worth = sum(shares) * fill.amount
     cents = max(sum(had), divide_half_up(worth, unit) if side is Side.BUY else worth // unit)
     dealt = [each * CENT for each in share_out(cents, shares, had, turn, more_to_come=stage is Stage.OPEN)]
     if side is Side.SELL:

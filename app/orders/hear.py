@@ -6,9 +6,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from app.kernel.money import multiply
-from app.orders.allocate import Fill
 from app.orders.plan import Progress
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, VenueOrderState, VenueOrderStatus
+from app.orders.types import Capacity, Fill, MarketOrder, MarketOrderStatus, VenueOrderState, VenueOrderStatus
 from app.venues.port import ENDINGS, Report, ReportKind
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from app.kernel.money import CENT, divide_half_up
 from app.market.types import Side
-from app.orders.allocate import Allotment, Claim, Fill, Stage, allocate, turn_of
+from app.orders.allocate import Allotment, Claim, Stage, allocate, turn_of
 from app.orders.share_out import share_out
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order
+from app.orders.types import Capacity, Fill, MarketOrder, MarketOrderStatus, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What each order has of the fill in all, and what those have together who take no more part in it."""
+
+    allotments: list[Allotment]
+    departed: Fill
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """An order and its line of the allocation statement."""
 
@@ -56,24 +64,40 @@ class Participant:
     stated: int
 
 
-def plan(progress: Progress, participants: Sequence[Participant]) -> list[Allotment]:
-    """What each order has of the fill in all, in the order of ``participants``."""
+def plan(progress: Progress, participants: Sequence[Participant]) -> Plan:
+    """What each order has of the fill in all, in the order of ``participants``.
+
+    Who leaves keeps the average price at which it left; those who stay share what is then dealt, at their own.
+    """
     had = [Allotment(each.order.filled_quantity, each.order.filled_amount) for each in participants]
     if progress.taken_back:
         had = _restate(progress, participants, had)
-    if progress.market_order.ended_at is not None or not progress.fill.quantity:
-        return had  # what is dealt after the end is the house's
-    taking_part = [
-        index
-        for index, each in enumerate(participants)
-        if each.order.ended_at is None and not progress.frees(each.order)
-    ]
-    done = sum(each.quantity for each in had) - sum(had[index].quantity for index in taking_part)
+    if progress.market_order.ended_at is not None:
+        return Plan(had, progress.market_order.departed)  # what is dealt after the end is the house's
+    stays = [each.order.ended_at is None and not progress.frees(each.order) for each in participants]
+    departed = _departed(progress, [each for each, stay in zip(had, stays, strict=True) if not stay])
+    taking_part = [index for index, stay in enumerate(stays) if stay]
     claims = [_claim(participants[index], had[index]) for index in taking_part]
-    if claims:
-        for index, allotment in zip(taking_part, _allocate(progress, claims, done), strict=True):
+    if claims and progress.fill.quantity:
+        for index, allotment in zip(taking_part, _allocate(progress, claims, departed), strict=True):
             had[index] = allotment
-    return had
+    return Plan(had, departed)
+
+
+def _departed(progress: Progress, theirs: Sequence[Allotment]) -> Fill:
+    """What those have together who take no part any more (``theirs``), each at the price at which it left."""
+    made, shares = progress.market_order, sum(each.quantity for each in theirs)
+    if progress.taken_back:
+        return Fill(shares, sum(each.amount for each in theirs))
+    newly, rest = shares - made.departed.quantity, _less(progress.before, made.departed)
+    worth = divide_half_up(newly * rest.amount, rest.quantity) if newly else 0
+    return Fill(shares, made.departed.amount + worth)
+
+
+def _less(fill: Fill, departed: Fill) -> Fill:
+    """What is left for those who take part. If that is nothing, the house may still serve them: at the same price."""
+    rest = Fill(fill.quantity - departed.quantity, fill.amount - departed.amount)
+    return rest if rest.quantity > 0 and rest.amount > 0 else fill
 
 
 def _claim(participant: Participant, had: Allotment) -> Claim:
@@ -83,13 +107,12 @@ def _claim(participant: Participant, had: Allotment) -> Claim:
     return Claim(order.id, participant.stated, order.amount, limit, had.quantity, had.amount, leaving)
 
 
-def _allocate(progress: Progress, claims: Sequence[Claim], done: int) -> list[Allotment]:
-    """``done`` shares are those of orders that take no part any more."""
-    made = progress.market_order
+def _allocate(progress: Progress, claims: Sequence[Claim], departed: Fill) -> list[Allotment]:
+    made, done = progress.market_order, departed.quantity
     obtainable, least = _bounds(progress, claims)
     return allocate(
         claims,
-        progress.fill,
+        _less(progress.fill, departed),
         side=made.side,
         market_order_id=made.id,
         obtainable=max(0, obtainable - done),
@@ -115,7 +138,8 @@ def _bounds(progress: Progress, claims: Sequence[Claim]) -> tuple[int, int]:
 def _restate(progress: Progress, participants: Sequence[Participant], had: Sequence[Allotment]) -> list[Allotment]:
     """Everyone's part of what still stands, at its average price.
 
-    The house gives up its own part first; what customers have to give back is shared out by what they have.
+    The house gives up its own part first; what customers have to give back is shared out by what they have. If some
+    have left at a price of their own, what each paid moves with the average.
     """
     made, before, standing = progress.market_order, progress.before, progress.standing
     turn = [turn_of(made.id, each.order.id) for each in participants]
@@ -126,11 +150,14 @@ def _restate(progress: Progress, participants: Sequence[Participant], had: Seque
         back = share_out(in_all - left, shares, [0] * len(shares), turn)
         shares = [each - given for each, given in zip(shares, back, strict=True)]
     price = standing if standing.quantity else before
-    worth, unit = left * price.amount, price.quantity * CENT
     if not left:
         return [Allotment(0, 0) for _ in had]
+    weights, worth, unit = shares, left * price.amount, price.quantity * CENT
+    own = [each.amount * kept // each.quantity if kept else 0 for each, kept in zip(had, shares, strict=True)]
+    if made.departed.quantity and any(own):
+        weights, worth, unit = own, sum(own) * price.amount * before.quantity, price.quantity * before.amount * CENT
     cents = divide_half_up(worth, unit) if made.side is Side.BUY else worth // unit
-    paid = [each * CENT for each in share_out(cents, shares, [0] * len(shares), turn)]
+    paid = [each * CENT for each in share_out(cents, weights, [0] * len(shares), turn)]
     if made.side is Side.BUY:
         paid = [
             cash if each.order.amount is None else min(cash, each.order.amount)

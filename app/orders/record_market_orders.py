@@ -28,7 +28,8 @@ async def record_market_orders(batch: Batch, market_orders: Sequence[MarketOrder
     await batch.connection.executemany(
         "UPDATE market_order SET status = $2, quantity = $3, filled_quantity = $4, filled_amount = $5,"
         " allocated_quantity = $6, allocated_amount = $7, customers_quantity = $8, customers_amount = $9,"
-        " house_quantity = $10, house_amount = $11, trade_date = $12, settles_on = $13, reason = $14, ended_at = $15"
+        " house_quantity = $10, house_amount = $11, trade_date = $12, settles_on = $13, reason = $14, ended_at = $15,"
+        " departed_quantity = $16, departed_amount = $17"
         " WHERE id = $1",
         [
             (
@@ -47,6 +48,8 @@ async def record_market_orders(batch: Batch, market_orders: Sequence[MarketOrder
                 each.settles_on,
                 each.reason,
                 each.ended_at,
+                to_decimal(each.departed.quantity),
+                to_decimal(each.departed.amount),
             )
             for each in market_orders
         ],

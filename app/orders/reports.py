@@ -102,7 +102,8 @@ async def _parts(batch: Batch, news: Sequence[Progress]) -> list[Part]:
 
 def _part(progress: Progress, participants: Sequence[Participant]) -> Part:
     planned = plan(progress, participants)
-    return Part(progress, fills_of(progress, [each.order for each in participants], planned))
+    fills = fills_of(progress, [each.order for each in participants], planned.allotments)
+    return Part(progress, fills, planned.departed)
 
 
 async def _hearings(batch: Batch, ids: Sequence[UUID]) -> dict[UUID, Hearing]:

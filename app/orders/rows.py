@@ -12,6 +12,7 @@ from app.ledger.postings import Funding
 from app.market.types import Side, TimeInForce
 from app.orders.types import (
     Capacity,
+    Fill,
     MarketOrder,
     MarketOrderStatus,
     Order,
@@ -107,6 +108,7 @@ def market_order_from(row: Row) -> MarketOrder:
         allocated_amount=units(row["allocated_amount"]),
         customers_quantity=units(row["customers_quantity"]),
         customers_amount=units(row["customers_amount"]),
+        departed=Fill(units(row["departed_quantity"]), units(row["departed_amount"])),
         house_quantity=units(row["house_quantity"]),
         house_amount=units(row["house_amount"]),
         trade_date=row["trade_date"],

@@ -14,7 +14,7 @@ from app.orders.record_lots import record_lots
 from app.orders.record_market_orders import expect_settlement, record_market_orders
 from app.orders.rows import SELECT_ORDER, order_from
 from app.orders.succeed import Succession, record_successors, succession
-from app.orders.types import Group, MarketOrder
+from app.orders.types import Fill, Group, MarketOrder
 
 #: One commit deals with so many orders of a market order at most, so that no allocation holds the journal long.
 CHUNK = 1_000
@@ -26,6 +26,7 @@ class Part:
 
     progress: Progress
     fills: Sequence[OrderFill]
+    departed: Fill
     last: bool = True
 
 
@@ -123,7 +124,12 @@ def _after(batch: Batch, part: Part) -> tuple[MarketOrder, int, HousePart | None
     if not part.last:
         return made, 0, None
     street, _ = street_part(made, progress.fill.quantity - made.allocated_quantity, 0)
-    after = replace(made, allocated_quantity=progress.fill.quantity, allocated_amount=progress.fill.amount)
+    after = replace(
+        made,
+        allocated_quantity=progress.fill.quantity,
+        allocated_amount=progress.fill.amount,
+        departed=part.departed,
+    )
     if progress.ending is None and made.ended_at is None:
         return after, street, None
     house = house_part(after, progress.fill.quantity, progress.fill.amount)

@@ -12,13 +12,13 @@ from uuid import UUID
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.money import multiply, to_decimal
 from app.ledger.commit import Batch
-from app.orders.allocate import Allotment, Fill
+from app.orders.allocate import Allotment
 from app.orders.fill import fills_of
 from app.orders.hear import progress_of
-from app.orders.plan import Participant, Progress, plan
+from app.orders.plan import Participant, Plan, Progress, plan
 from app.orders.rows import SELECT_ORDER, market_order_from, order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, share_out_now
-from app.orders.types import Group, MarketOrderStatus
+from app.orders.types import Fill, Group, MarketOrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ async def _chunk(batch: Batch, market_order_id: UUID) -> ChunkDone:
     rows = await batch.connection.fetch(_NEXT, market_order_id, run["through"], CHUNK)
     planned = [Allotment(each["planned_quantity"], each["planned_amount"]) for each in rows]
     last = len(rows) < CHUNK
-    part = Part(progress, fills_of(progress, [order_from(each) for each in rows], planned), last=last)
+    departed = Fill(units(run["departed_quantity"]), units(run["departed_amount"]))
+    part = Part(progress, fills_of(progress, [order_from(each) for each in rows], planned), departed, last)
     groups = await share_out_now(batch, [part])
     if last:
         await batch.connection.execute("DELETE FROM allocation_run WHERE market_order_id = $1", market_order_id)
@@ -110,7 +111,7 @@ async def _write(
     tenant_id: UUID,
     progress: Progress,
     participants: Sequence[Participant],
-    planned: Sequence[Allotment],
+    planned: Plan,
 ) -> None:
     id_ = progress.market_order.id
     await connection.execute(
@@ -119,14 +120,14 @@ async def _write(
         " WHERE a.market_order_id = $1 AND a.order_id = u.id",
         id_,
         [each.order.id for each in participants],
-        [each.quantity for each in planned],
-        [each.amount for each in planned],
+        [each.quantity for each in planned.allotments],
+        [each.amount for each in planned.allotments],
     )
     await connection.execute(
         "UPDATE execution SET allocated = standing WHERE market_order_id = $1 AND allocated <> standing", id_
     )
     await connection.execute(
-        "INSERT INTO allocation_run VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        _BEGIN,
         id_,
         tenant_id,
         to_decimal(progress.fill.quantity),
@@ -135,8 +136,15 @@ async def _write(
         None if progress.ending is None else progress.ending.value,
         progress.reason,
         progress.accepted,
+        to_decimal(planned.departed.quantity),
+        to_decimal(planned.departed.amount),
     )
 
+
+_BEGIN = """
+INSERT INTO allocation_run (market_order_id, tenant_id, quantity, amount, stage, ending, reason, accepted,
+  departed_quantity, departed_amount) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
 
 _FREED = """
 SELECT EXISTS (SELECT 1 FROM customer_order

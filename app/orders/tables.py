@@ -78,6 +78,8 @@ market_order = Table(
     Column("customers_amount", Units, nullable=False),
     Column("house_quantity", Units, nullable=False),
     Column("house_amount", Units, nullable=False),
+    Column("departed_quantity", Units, nullable=False),
+    Column("departed_amount", Units, nullable=False),
 )
 
 venue_order = Table(
@@ -109,6 +111,8 @@ allocation_run = Table(
     Column("reason", Text),
     Column("accepted", Integer, nullable=False),
     Column("through", Uuid),
+    Column("departed_quantity", Units, nullable=False),
+    Column("departed_amount", Units, nullable=False),
 )
 
 allocation = Table(

@@ -181,6 +181,14 @@ def group_terms(terms: Terms) -> Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """``quantity`` shares for ``amount`` dollars in all."""
+
+    quantity: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class MarketOrder:
     """Customers' orders of one group, dealt as one.
 
@@ -188,7 +196,8 @@ class MarketOrder:
     PRINCIPAL with the house), ``supplied`` what the house sets aside from its inventory so that ``quantity`` can be
     whole shares. Quantities that follow from amounts are rounded to ``precision``. ``allocated_*`` is how much of
     ``filled_*`` has been shared out: to customers, and in the end to the house, which pays ``house_amount`` for its
-    part of a buy (and is paid it for its part of a sell).
+    part of a buy (and is paid it for its part of a sell). ``departed`` is what those have of it who left before the
+    end, at the prices at which they left.
     """
 
     id: UUID
@@ -214,6 +223,7 @@ class MarketOrder:
     allocated_amount: int = 0
     customers_quantity: int = 0
     customers_amount: int = 0
+    departed: Fill = Fill(0, 0)
     house_quantity: int = 0
     house_amount: int = 0
     reason: str | None = None

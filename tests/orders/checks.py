@@ -19,7 +19,8 @@ async def unfinished(connection: EngineConnection) -> list[Sequence[object]]:
     return [tuple(row) for row in await connection.fetch(_UNFINISHED)]
 
 
-#: Kinds are numbered as in app/ledger/chart.py. A sell gets at most a cent less than its part of the average price.
+#: Kinds are numbered as in app/ledger/chart.py. A sell gets at most a cent less than its part of the average price:
+#: those who stay to the end together, those who leave each.
 _UNEQUAL = """
 SELECT 'sum of an asset', asset_id::text FROM ledger.account GROUP BY asset_id HAVING sum(balance) <> 0
 UNION ALL
@@ -75,10 +76,14 @@ HAVING sum(a.filled_quantity) <>
   least(m.allocated_quantity, sum(CASE WHEN o.ended_at IS NULL THEN a.quantity ELSE a.filled_quantity END))
 UNION ALL
 SELECT 'cash shared out', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
+JOIN customer_order o ON o.id = a.order_id
 LEFT JOIN allocation_run r ON r.market_order_id = m.id
 WHERE m.allocated_quantity > 0 AND m.side = 'SELL' AND r.market_order_id IS NULL AND NOT EXISTS
   (SELECT 1 FROM execution e WHERE e.market_order_id = m.id AND e.venue_execution_id LIKE 'late %') GROUP BY m.id
-HAVING m.allocated_amount * sum(a.filled_quantity) / m.allocated_quantity - sum(a.filled_amount) NOT BETWEEN 0 AND 0.01
+HAVING m.departed_amount + coalesce((m.allocated_amount - m.departed_amount)
+    * (sum(a.filled_quantity) - m.departed_quantity) / nullif(m.allocated_quantity - m.departed_quantity, 0), 0)
+  - sum(a.filled_amount)
+  NOT BETWEEN 0 AND 0.01 * CASE WHEN m.ended_at IS NULL THEN count(*) ELSE 1 + count(o.ends_as) END
 UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p

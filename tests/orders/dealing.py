@@ -9,13 +9,12 @@ from uuid import UUID
 from app.kernel.money import CENT, UNIT, multiply, ratio
 from app.ledger.postings import Funding
 from app.market.types import Side
-from app.orders.allocate import Fill
 from app.orders.deal import Deal, size_deal
 from app.orders.fill import HousePart, OrderFill, fills_of, house_part
 from app.orders.hear import street_part
-from app.orders.plan import Participant, Progress, plan
+from app.orders.plan import Participant, Plan, Progress, plan
 from app.orders.request import Size, dollars_to_hold, shares_to_hold
-from app.orders.types import Capacity, MarketOrder, MarketOrderStatus, Order, OrderStatus, Terms
+from app.orders.types import Capacity, Fill, MarketOrder, MarketOrderStatus, Order, OrderStatus, Terms
 
 _ID = UUID(int=1)
 _AT = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -85,15 +84,26 @@ class Dealing:
             return self._apply(filled, MarketOrderStatus.FILLED)
         return self._apply(filled, MarketOrderStatus.CANCELED if ends else None)
 
+    def leave(self, number: int) -> None:
+        """The venue lets go of what is not filled of the order with that number."""
+        was = self.participants[number]
+        leaving = replace(was.order, ends_as=OrderStatus.CANCELED, change_number=1, status=OrderStatus.PENDING_CANCEL)
+        self.participants[number] = replace(was, order=leaving)
+        self._apply(self.fill, None)
+
     def again(self) -> list[OrderFill]:
         """What the fill so far would change if it were shared out once more."""
-        return self._fills(Progress(self.market_order, self.fill, self.fill, None, None, 0))
+        return self._fills(Progress(self.market_order, self.fill, self.fill, None, None, 1))
 
     def _fills(self, progress: Progress) -> list[OrderFill]:
-        return fills_of(progress, self.orders, plan(progress, self.participants))
+        return fills_of(progress, self.orders, self._plan(progress).allotments)
+
+    def _plan(self, progress: Progress) -> Plan:
+        return plan(progress, self.participants)
 
     def _apply(self, filled: Fill, ending: MarketOrderStatus | None) -> list[OrderFill]:
-        progress = Progress(self.market_order, filled, self.fill, ending, None, 0)
+        progress = Progress(self.market_order, filled, self.fill, ending, None, 1)
+        departed = self._plan(progress).departed
         fills = self._fills(progress)
         news = {fill.order.id: fill for fill in fills}
         self.participants = [
@@ -106,6 +116,7 @@ class Dealing:
             filled_amount=filled.amount,
             allocated_quantity=filled.quantity,
             allocated_amount=filled.amount,
+            departed=departed,
             customers_quantity=sum(order.filled_quantity for order in self.orders),
             customers_amount=sum(order.filled_amount for order in self.orders),
         )
@@ -169,6 +180,7 @@ def _after(order: Order, fill: OrderFill) -> Order:
         filled_amount=order.filled_amount + fill.last_amount,
         status=fill.status,
         held=fill.held,
+        ended_at=_AT if fill.status.is_final else None,
     )
 
 

@@ -1,0 +1,107 @@
+"""Who leaves a market order keeps the price at which it left; those who stay pay for what is dealt after."""
+
+from random import Random
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.kernel.money import CENT, UNIT
+from app.market.types import Side
+from app.orders.request import Size
+from app.orders.types import OrderStatus
+from app.venues.paper import PaperBehaviour
+from app.venues.port import Report, ReportKind
+from tests.orders.checks import faults_in_the_books
+from tests.orders.dealing import Dealing, Wish, some_wishes
+from tests.world import running
+
+SLOW = PaperBehaviour(split=0.0, first_ms=(100_000, 100_000), slip_cents=0)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_who_stays_shares_what_is_dealt_after_at_its_own_price(side: Side) -> None:
+    wishes = [Wish(Size(quantity=20 * UNIT), owned=20 * UNIT) for _ in range(2)]
+    dealing = Dealing(side, wishes, 100 * UNIT)
+    dealing.execute(20 * UNIT, 100 * UNIT)
+    dealing.leave(0)
+    dealing.execute(10 * UNIT, 110 * UNIT, ends=True)
+    gone, stayed = dealing.orders
+    assert (gone.filled_quantity, gone.filled_amount) == (10 * UNIT, 1_000 * UNIT)
+    assert (stayed.filled_quantity, stayed.filled_amount) == (20 * UNIT, 2_100 * UNIT)
+    assert dealing.house is not None
+    assert (dealing.house.shares, dealing.house.amount) == (0, 0)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 10**9), st.sampled_from(Side), st.integers(2, 40))
+def test_the_house_gains_and_loses_nothing_but_parts_of_cents(seed: int, side: Side, count: int) -> None:
+    """Whatever the price does between fills, and whoever leaves when."""
+    random = Random(seed)
+    wishes = [each for each in some_wishes(random, side, 3 * count, 100 * UNIT) if each.size.amount is None][:count]
+    dealing = Dealing(side, wishes, 100 * UNIT, whole_shares=False, market_order_id=UUID(int=seed))
+    staying, left = list(range(len(wishes))), dealing.to_deal
+    leavers = 0
+    for _ in range(random.randint(1, 5)):
+        quantity = random.randint(1, left)
+        left -= quantity
+        dealing.execute(quantity, random.randint(1, 20_000) * CENT)
+        if dealing.house is not None:
+            break
+        if len(staying) > 1 and random.random() < 0.7:
+            leavers += 1
+            dealing.leave(staying.pop(random.randrange(len(staying))))
+            stated = sum(dealing.orders[each].quantity or 0 for each in staying)
+            had = sum(dealing.orders[each].filled_quantity for each in staying)
+            left = min(left, stated - had)
+            if not left:
+                break
+    paid = sum(order.filled_amount for order in dealing.orders)
+    assert sum(order.filled_quantity for order in dealing.orders) == dealing.fill.quantity
+    short = dealing.fill.amount - paid
+    if side is Side.SELL:
+        assert 0 <= short < CENT * (1 + (leavers if dealing.house else len(wishes)))
+    else:
+        assert abs(short) <= CENT * (1 + leavers)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("side", Side)
+async def test_a_price_that_runs_away_is_not_the_houses(database_url: str, side: Side) -> None:
+    async with running(database_url, SLOW) as world:
+        ann, bob = [await world.investor(20_000) for _ in range(2)]
+        if side is Side.SELL:
+            for each in (ann, bob):
+                await world.place(each, Side.BUY, "KO", quantity="50")
+            await world.pass_time(100)
+            [bought] = await world.pool.fetchval("SELECT array_agg(id) FROM market_order")
+            at = world.clock.now()
+            await world.told(Report("paper", bought, ReportKind.EXECUTION, at, "0", 100 * UNIT, 100 * UNIT))
+        leaves = await world.place(ann, side, "KO", quantity="50")
+        stays = await world.place(bob, side, "KO", quantity="50")
+        await world.pass_time(100)
+        made = (await world.order(stays)).market_order_id
+        assert made is not None
+        at = world.clock.now()
+        await world.told(Report("paper", made, ReportKind.EXECUTION, at, "1", 50 * UNIT, 100 * UNIT))
+        await world.cancel(leaves)
+        await world.pass_time(50)
+        accepted = Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=75 * UNIT)
+        await world.told(accepted)
+        await world.told(Report("paper", made, ReportKind.EXECUTION, at, "2", 25 * UNIT, 120 * UNIT))
+        gone, stayed = await world.order(leaves), await world.order(stays)
+        assert (gone.status, gone.filled_quantity, gone.filled_amount) == (
+            OrderStatus.CANCELED,
+            25 * UNIT,
+            2_500 * UNIT,
+        )
+        assert (stayed.status, stayed.filled_quantity, stayed.filled_amount) == (
+            OrderStatus.FILLED,
+            50 * UNIT,
+            5_500 * UNIT,
+        )
+        async with world.pool.acquire() as connection:
+            assert not await faults_in_the_books(connection, world.commits.journal.id)
+            house = "SELECT coalesce(sum(balance), 0) FROM ledger.account WHERE kind IN (10, 11, 12, 13, 14, 23)"
+            assert await connection.fetchval(house) == 0
