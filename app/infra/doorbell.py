@@ -18,12 +18,17 @@ _RETRY_AFTER = 1.0
 _WAITING = 10_000
 
 
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
 class PostgresDoorbell(BroadcastBackend):
-    """One connection that listens and rings, made anew whenever it breaks."""
+    """One connection that listens and rings. A supervisor makes it anew whenever it breaks, and has it listen."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._channels: set[str] = set()
+        self._listens_to: set[str] = set()
+        self._look = asyncio.Event()
         self._heard: asyncio.Queue[Event] = asyncio.Queue(_WAITING)
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -43,16 +48,13 @@ class PostgresDoorbell(BroadcastBackend):
             await self._connection.close()
 
     async def subscribe(self, group: str) -> None:
+        # It must not wait here: broadcaster trips over itself when it is cancelled while it subscribes.
         self._channels.add(group)
-        async with self._sending:
-            if self._connection and not self._connection.is_closed():
-                await self._connection.add_listener(group, self._hear)
+        self._look.set()
 
     async def unsubscribe(self, group: str) -> None:
         self._channels.discard(group)
-        async with self._sending:
-            if self._connection and not self._connection.is_closed():
-                await self._connection.remove_listener(group, self._hear)
+        self._look.set()
 
     async def publish(self, channel: str, message: str) -> None:
         """Ring. A ring that can't be sent is dropped: nobody relies on it."""
@@ -60,7 +62,7 @@ class PostgresDoorbell(BroadcastBackend):
             async with self._sending:
                 if self._connection and not self._connection.is_closed():
                     await self._connection.execute("SELECT pg_notify($1, $2)", channel, message)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             log.warning("ring lost", error=repr(error))
 
     async def next_published(self) -> Event:
@@ -70,17 +72,29 @@ class PostgresDoorbell(BroadcastBackend):
         self._connection = await asyncpg.connect(
             self._url, server_settings={"application_name": "wealthgraph-doorbell"}
         )
-        for channel in self._channels:
-            await self._connection.add_listener(channel, self._hear)
+        self._listens_to.clear()
 
     async def _supervise(self) -> None:
         while True:
-            await asyncio.sleep(_RETRY_AFTER)
+            self._look.clear()
+            try:
+                await self._listen()
+            except _LOST as error:
+                log.warning("doorbell is down", error=repr(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_AFTER):
+                    await self._look.wait()
+
+    async def _listen(self) -> None:
+        async with self._sending:
             if self._connection is None or self._connection.is_closed():
-                try:
-                    await self._open()
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    log.warning("doorbell is down", error=repr(error))
+                await self._open()
+            assert self._connection is not None
+            for channel in self._listens_to - self._channels:
+                await self._connection.remove_listener(channel, self._hear)
+            for channel in self._channels - self._listens_to:
+                await self._connection.add_listener(channel, self._hear)
+            self._listens_to = set(self._channels)
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         with contextlib.suppress(asyncio.QueueFull):

@@ -119,6 +119,8 @@ class Dealing:
         if venue is None:
             return
         if asked.without_asking is None:
+            if not venue.exclusive and not await venue.knows(as_sent(made)):
+                await self.send(made, venue.name)  # ours, of which it was not told yet after a restart
             if venue.ready():
                 await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
             return

@@ -2,9 +2,13 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from app.infra.doorbell import PostgresDoorbell
+
+#: Far longer than a ring takes.
+LONG = 20.0
 
 pytestmark = pytest.mark.asyncio
 
@@ -12,11 +16,21 @@ pytestmark = pytest.mark.asyncio
 async def test_listening_begins_and_ends_while_rings_are_under_way(database_url: str) -> None:
     doorbell = PostgresDoorbell(database_url)
     await doorbell.connect()
+    connection = await asyncpg.connect(database_url)
     for turn in range(20):
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(LONG), asyncio.TaskGroup() as tasks:
             tasks.create_task(doorbell.publish("elsewhere", str(turn)))
-            tasks.create_task(doorbell.subscribe("here"))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(doorbell.publish("elsewhere", str(turn)))
-            tasks.create_task(doorbell.unsubscribe("here"))
+            tasks.create_task(doorbell.subscribe(f"here {turn}"))
+            tasks.create_task(_heard(doorbell, connection, f"here {turn}"))
+        await doorbell.unsubscribe(f"here {turn}")
+    await connection.close()
     await doorbell.disconnect()
+
+
+async def _heard(doorbell: PostgresDoorbell, connection: "asyncpg.Connection[asyncpg.Record]", channel: str) -> None:
+    """Ring from elsewhere until it is heard."""
+    hearing = asyncio.create_task(doorbell.next_published())
+    while not hearing.done():
+        await connection.execute("SELECT pg_notify($1, 'ring')", channel)
+        await asyncio.wait([hearing], timeout=0.01)
+    assert (await hearing).channel in {channel, *(f"here {turn}" for turn in range(20))}

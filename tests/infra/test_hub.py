@@ -87,3 +87,14 @@ async def test_the_doorbell_mends_itself(database_url: str) -> None:
         async with asyncio.timeout(LONG):
             while not await bell.wait(0.05):
                 here.ring(["book:1"])
+
+
+async def test_it_may_be_stopped_before_it_listens(database_url: str) -> None:
+    """At any moment of its beginning."""
+    for turns in range(40):
+        running = asyncio.create_task(Hub(Broadcast(backend=PostgresDoorbell(database_url))).run())
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -11,7 +12,8 @@ from app.ledger.replay import replay
 from app.market.types import Side, TimeInForce
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.types import OrderStatus
-from app.venues.port import Report, ReportKind
+from app.venues.house import HOUSE, HouseVenue
+from app.venues.port import Report, ReportKind, Venue
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -137,6 +139,22 @@ async def test_a_small_limit_order_is_dealt_by_the_house_at_its_limit_or_better(
         assert order.status is OrderStatus.FILLED
         assert order.average_price is not None
         assert (order.average_price <= 95 * UNIT) if side is Side.BUY else (order.average_price >= 105 * UNIT)
+        await books_agree(world)
+
+
+async def test_an_order_leaves_a_house_that_was_not_told_of_it_yet(database_url: str) -> None:
+    """The house forgets what it was told when its process ends; another's may be asked before it is told again."""
+    async with running(database_url) as world:
+        ann = await world.investor(1_000)
+        await world.place(ann, Side.BUY, "KO", quantity="0.5")
+        await world.pass_time(500)
+        small = await world.place(ann, Side.BUY, "KO", quantity="0.2", limit="95.00")
+        await world.pass_time(500)
+        assert await world.pool.fetchval("SELECT count(*) FROM venue_order WHERE venue = 'house'") == 1
+        cast("dict[str, Venue]", world.engine._venues.by_name)[HOUSE] = HouseVenue(world.market)
+        await world.cancel(small)
+        await world.pass_time(100)
+        assert (await world.order(small)).status is OrderStatus.CANCELED
         await books_agree(world)
 
 
