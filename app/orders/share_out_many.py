@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.money import multiply, to_decimal
 from app.ledger.commit import Batch
@@ -31,7 +33,15 @@ class ChunkDone:
 
 async def begin_run(pool: EnginePool, market_order_id: UUID) -> bool:
     """Plan what is new, if no run is under way; False when there is nothing to share out."""
-    # One moment for all of it; of two planners the second fails on the first one's run, and finds it the next time.
+    while True:
+        try:
+            return await _begin_run(pool, market_order_id)
+        except (asyncpg.SerializationError, asyncpg.UniqueViolationError):
+            continue  # something was told meanwhile, or another process planned first: look again
+
+
+async def _begin_run(pool: EnginePool, market_order_id: UUID) -> bool:
+    # All of it as of one moment.
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
         row = await connection.fetchrow(
             "SELECT * FROM market_order WHERE id = $1 AND status <> 'GATHERING'", market_order_id

@@ -80,6 +80,19 @@ async def test_partial_fills_an_end_and_a_bust(database_url: str) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
+async def test_processes_that_plan_at_once_work_on_one_plan(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ids = await placed(world)
+        made = await market_order_of(world, ids[0])
+        await says(world, made, ReportKind.EXECUTION, "one", 15, 100)
+        assert await asyncio.gather(*(begin_run(world.pool, made) for _ in range(5))) == [True] * 5
+        assert await world.pool.fetchval("SELECT count(*) FROM allocation_run") == 1
+        await world.pass_time(1_200)
+        assert {order.status for order in await found(world, ids)} == {OrderStatus.FILLED}
+        await all_is_accounted_for(world)
+
+
+@pytest.mark.usefixtures("small_chunks")
 async def test_another_process_goes_on_where_one_was_killed(database_url: str) -> None:
     async with running(database_url, SILENT) as world:
         ids = await placed(world)
