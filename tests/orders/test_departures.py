@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.kernel.money import CENT, UNIT
 from app.market.types import Side
+from app.orders import gather, reports, run, share_out_many
 from app.orders.request import Size
 from app.orders.types import OrderStatus
 from app.venues.paper import PaperBehaviour
@@ -68,7 +69,18 @@ def test_the_house_gains_and_loses_nothing_but_parts_of_cents(seed: int, side: S
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("side", Side)
-async def test_a_price_that_runs_away_is_not_the_houses(database_url: str, side: Side) -> None:
+@pytest.mark.parametrize("chunk", [1_000, 1])
+async def test_a_price_that_runs_away_is_not_the_houses(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, side: Side, chunk: int
+) -> None:
+    """Shared out in one commit, or in as many as there are orders."""
+    for module in (gather, reports, run, share_out_many):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+
+    async def told(report: Report) -> None:
+        await world.told(report)
+        await world.engine._intake.share_out(report.client_order_id)
+
     async with running(database_url, SLOW) as world:
         ann, bob = [await world.investor(20_000) for _ in range(2)]
         if side is Side.SELL:
@@ -77,19 +89,19 @@ async def test_a_price_that_runs_away_is_not_the_houses(database_url: str, side:
             await world.pass_time(100)
             [bought] = await world.pool.fetchval("SELECT array_agg(id) FROM market_order")
             at = world.clock.now()
-            await world.told(Report("paper", bought, ReportKind.EXECUTION, at, "0", 100 * UNIT, 100 * UNIT))
+            await told(Report("paper", bought, ReportKind.EXECUTION, at, "0", 100 * UNIT, 100 * UNIT))
         leaves = await world.place(ann, side, "KO", quantity="50")
         stays = await world.place(bob, side, "KO", quantity="50")
         await world.pass_time(100)
         made = (await world.order(stays)).market_order_id
         assert made is not None
         at = world.clock.now()
-        await world.told(Report("paper", made, ReportKind.EXECUTION, at, "1", 50 * UNIT, 100 * UNIT))
+        await told(Report("paper", made, ReportKind.EXECUTION, at, "1", 50 * UNIT, 100 * UNIT))
         await world.cancel(leaves)
         await world.pass_time(50)
         accepted = Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=75 * UNIT)
-        await world.told(accepted)
-        await world.told(Report("paper", made, ReportKind.EXECUTION, at, "2", 25 * UNIT, 120 * UNIT))
+        await told(accepted)
+        await told(Report("paper", made, ReportKind.EXECUTION, at, "2", 25 * UNIT, 120 * UNIT))
         gone, stayed = await world.order(leaves), await world.order(stays)
         assert (gone.status, gone.filled_quantity, gone.filled_amount) == (
             OrderStatus.CANCELED,
