@@ -9,14 +9,16 @@ to the end, so it comes again. The rules are those of FIX 4.4, volume 2, "FIX se
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from app.fix.codec import BEGIN_STRING, Frame, Framer, decode, encode
+from app.fix.checks import asked_by, check_envelope, check_original, heartbeat_of, new_number
+from app.fix.codec import BEGIN_STRING, Frame, Framer, decode
 from app.fix.errors import FieldError, NotLoggedOn
 from app.fix.message import Message
-from app.fix.tags import MsgType, SessionRejectReason, Tag
-from app.fix.times import time_of, to_text
+from app.fix.outgoing import Outgoing, printable
+from app.fix.tags import MsgType, Tag
+from app.fix.times import to_text
 from app.fix.types import Asked, Delivery, Direction, Entry, Numbers, Place, Role, SessionConfig, Turn
 from app.kernel.clock import Clock
 
@@ -41,14 +43,14 @@ class Session:
         self.state = State.LOGON_AWAITED
         self._clock = clock
         self._framer = Framer()
-        self._era, self._next_in, self._next_out = numbers.era, numbers.next_in, numbers.next_out
+        self._out = Outgoing(config.id, numbers, clock)
+        self._next_in = numbers.next_in
         self._heartbeat = config.heartbeat
-        self._since = self._sent_at = self._heard_at = clock.now()
+        self._since = self._heard_at = clock.now()
         self._tested_at: datetime | None = None
         #: The highest number seen while earlier ones are missing, and when they were asked for.
         self._missing_until = 0
         self._asked_at = self._since
-        self._turn = Turn(numbers)
 
     @property
     def garbled(self) -> int:
@@ -57,9 +59,9 @@ class Session:
 
     def take(self) -> Turn:
         """What is to be done now. The next call tells only of what came after."""
-        turn = self._turn
-        turn.numbers = Numbers(self._era, self._next_in, self._next_out)
-        self._turn = Turn(turn.numbers)
+        turn = self._out.turn
+        turn.numbers = Numbers(self._out.era, self._next_in, self._out.next)
+        self._out.turn = Turn(turn.numbers)
         return turn
 
     # What goes in
@@ -69,7 +71,7 @@ class Session:
         if self.config.role is Role.INITIATOR:
             if self.config.reset_on_logon:
                 self._start_again()
-            self._send(self._logon_message())
+            self._out.send(self._logon_message())
 
     def receive(self, data: bytes) -> None:
         """Bytes have arrived."""
@@ -82,12 +84,12 @@ class Session:
         """Send an application message; answers its number. Raises ``NotLoggedOn`` when that is not possible."""
         if self.state is not State.ACTIVE:
             raise NotLoggedOn(f"{self.config.id} is not logged on: nothing was sent, try again after the logon")
-        return self._send(message)
+        return self._out.send(message)
 
     def logout(self, text: str | None = None) -> None:
         """Ask the other side to end the session in good order."""
         if self.state is State.ACTIVE:
-            self._send(Message.of(MsgType.LOGOUT, {Tag.TEXT: text or None}))
+            self._out.send(Message.of(MsgType.LOGOUT, {Tag.TEXT: text or None}))
             self.state, self._since = State.LOGOUT_SENT, self._clock.now()
         elif self.state is not State.LOGOUT_SENT:
             self._close(text or "ended before the logon")
@@ -105,20 +107,12 @@ class Session:
 
     def range_of(self, asked: Asked) -> range:
         """The numbers that are to be sent again: never one that is not used yet."""
-        last = self._next_out - 1
+        last = self._out.next - 1
         return range(asked.begin, (last if asked.end == 0 else min(asked.end, last)) + 1)
 
     def resend(self, numbers: range, stored: Sequence[tuple[int, Message]]) -> None:
         """Send again what the journal has ``stored`` of the application's under these numbers; the rest is filled."""
-        at = numbers.start
-        for sequence, message in stored:
-            if at < sequence:
-                self._fill_gap(at, sequence)
-            flags = ((int(Tag.POSS_DUP_FLAG), "Y"), (int(Tag.ORIG_SENDING_TIME), message[Tag.SENDING_TIME]))
-            self._write(Message(message.type, (*flags, *message.fields)), sequence)
-            at = sequence + 1
-        if at < numbers.stop:
-            self._fill_gap(at, numbers.stop)
+        self._out.resend(numbers, stored)
 
     # Coming in: the envelope
 
@@ -132,10 +126,12 @@ class Session:
             message = decode(frame)
         except FieldError as error:
             return self._unreadable(frame, sequence, error)
-        if (wrong := self._wrong_envelope(message)) is not None:
+        try:
+            check_envelope(message, self.config, self._clock.now())
+        except FieldError as error:
             if self.state is not State.LOGON_AWAITED:
-                self._reject(message.type, sequence, wrong)
-            return self._end(str(wrong))
+                self._out.reject(message.type, sequence, error)
+            return self._end(str(error))
         if self.state is State.LOGON_AWAITED:
             return self._first(message, sequence, frame.raw)
         return self._in_order(message, sequence, frame.raw)
@@ -148,22 +144,7 @@ class Session:
             self._too_high(sequence)
         elif sequence == self._next_in:
             self._advance(sequence, Message("unreadable"), frame.raw)
-            self._reject(None, sequence, error)
-
-    def _wrong_envelope(self, message: Message) -> FieldError | None:
-        id_ = self.config.id
-        try:
-            names = message[Tag.SENDER_COMP_ID], message[Tag.TARGET_COMP_ID]
-            sent = time_of(message, Tag.SENDING_TIME)
-        except FieldError as error:
-            return error
-        if names != (id_.target, id_.sender):
-            text = f"SenderCompID and TargetCompID are {names[0]}, {names[1]}, not {id_.target}, {id_.sender}"
-            return FieldError(SessionRejectReason.COMP_ID_PROBLEM, int(Tag.SENDER_COMP_ID), text)
-        if abs(self._clock.now() - sent) > self.config.max_delay:
-            text = f"SendingTime is {to_text(sent)}, when it is {to_text(self._clock.now())}"
-            return FieldError(SessionRejectReason.SENDING_TIME_ACCURACY, int(Tag.SENDING_TIME), text)
-        return None
+            self._out.reject(None, sequence, error)
 
     # Coming in: the logon
 
@@ -181,22 +162,16 @@ class Session:
         if sequence < self._next_in:
             return self._end(self._too_low(sequence))
         if self.config.role is Role.ACCEPTOR:
-            self._send(self._logon_message())
+            self._out.send(self._logon_message())
         self.state = State.ACTIVE
-        self._turn.logged_on = True
+        self._out.turn.logged_on = True
         if sequence > self._next_in:
             return self._too_high(sequence)
         return self._advance(sequence, message, raw)
 
     def _agree(self, logon: Message) -> None:
         """Take over what a Logon says. Raises ``FieldError`` for what we don't agree to."""
-        if logon.number(Tag.ENCRYPT_METHOD) != 0:
-            text = f"EncryptMethod is {logon[Tag.ENCRYPT_METHOD]}: only 0 (none) is spoken here"
-            raise FieldError(SessionRejectReason.VALUE_IS_INCORRECT, int(Tag.ENCRYPT_METHOD), text)
-        heartbeat = timedelta(seconds=min(logon.number(Tag.HEART_BT_INT), 3600))
-        if logon.has(Tag.RESET_SEQ_NUM_FLAG) != self.config.reset_on_logon:
-            text = f"ResetSeqNumFlag must be {'Y' if self.config.reset_on_logon else 'absent'} on this session"
-            raise FieldError(SessionRejectReason.VALUE_IS_INCORRECT, int(Tag.RESET_SEQ_NUM_FLAG), text)
+        heartbeat = heartbeat_of(logon, self.config)
         if self.config.role is Role.ACCEPTOR:
             self._heartbeat = heartbeat
             if self.config.reset_on_logon:
@@ -213,9 +188,8 @@ class Session:
         )
 
     def _start_again(self) -> None:
-        self._era += 1
-        self._next_in = self._next_out = 1
-        self._turn.changed = True
+        self._out.start_again()
+        self._next_in = 1
 
     # Coming in: the numbers
 
@@ -233,10 +207,11 @@ class Session:
             # Already processed, if it admits so; otherwise the two sides have lost count of each other
             return None if message.has(Tag.POSS_DUP_FLAG) else self._end(self._too_low(sequence))
         if message.has(Tag.POSS_DUP_FLAG) and message.type != MsgType.SEQUENCE_RESET:
-            wrong = _wrong_original(message)
-            if wrong is not None:
+            try:
+                check_original(message)
+            except FieldError as error:
                 self._advance(sequence, message, raw)
-                return self._reject(message.type, sequence, wrong)
+                return self._out.reject(message.type, sequence, error)
         return self._process(message, sequence, raw)
 
     def _too_low(self, sequence: int) -> str:
@@ -250,21 +225,21 @@ class Session:
 
     def _ask_again(self, now: datetime) -> None:
         self._asked_at = now
-        self._send(Message.of(MsgType.RESEND_REQUEST, {Tag.BEGIN_SEQ_NO: self._next_in, Tag.END_SEQ_NO: 0}))
+        self._out.send(Message.of(MsgType.RESEND_REQUEST, {Tag.BEGIN_SEQ_NO: self._next_in, Tag.END_SEQ_NO: 0}))
 
     def _advance(
         self, sequence: int, message: Message, raw: bytes, *, next_in: int | None = None, hand_on: bool = False
     ) -> None:
         """The message counts as received: it goes to the journal together with the number expected next."""
-        place = Place(self._era, sequence)
-        self._turn.entries.append(Entry(Direction.IN, place, message, raw, self._clock.now(), application=hand_on))
+        place = Place(self._out.era, sequence)
+        self._out.turn.entries.append(Entry(Direction.IN, place, message, raw, self._clock.now(), application=hand_on))
         if hand_on:
-            self._turn.handed.append(Delivery(place, message))
+            self._out.turn.handed.append(Delivery(place, message))
         self._expect(sequence + 1 if next_in is None else next_in)
 
     def _expect(self, next_in: int) -> None:
         self._next_in = next_in
-        self._turn.changed = True
+        self._out.turn.changed = True
         self._asked_at = self._clock.now()
         if next_in > self._missing_until:
             self._missing_until = 0
@@ -274,13 +249,13 @@ class Session:
     def _process(self, message: Message, sequence: int, raw: bytes) -> None:
         try:
             if message.type == MsgType.SEQUENCE_RESET:
-                return self._advance(sequence, message, raw, next_in=_new_number(message, above=sequence))
+                return self._advance(sequence, message, raw, next_in=new_number(message, above=sequence))
             if message.type == MsgType.TEST_REQUEST:
-                self._send(Message.of(MsgType.HEARTBEAT, {Tag.TEST_REQ_ID: message[Tag.TEST_REQ_ID]}))
+                self._out.send(Message.of(MsgType.HEARTBEAT, {Tag.TEST_REQ_ID: message[Tag.TEST_REQ_ID]}))
             elif message.type == MsgType.RESEND_REQUEST:
                 self._asked(message, sequence)
         except FieldError as error:
-            self._reject(message.type, sequence, error)
+            self._out.reject(message.type, sequence, error)
         self._advance(sequence, message, raw, hand_on=not message.administrative)
         if message.type == MsgType.LOGOUT:
             self._logged_out(message)
@@ -289,25 +264,22 @@ class Session:
 
     def _asked(self, message: Message, sequence: int) -> None:
         try:
-            asked = Asked(max(1, message.number(Tag.BEGIN_SEQ_NO)), message.number(Tag.END_SEQ_NO))
-            if asked.begin >= self._next_out:
-                text = f"BeginSeqNo (7) is {asked.begin}, but the next number here is {self._next_out}"
-                raise FieldError(SessionRejectReason.VALUE_IS_INCORRECT, int(Tag.BEGIN_SEQ_NO), text)
+            asked = asked_by(message, self._out.next)
         except FieldError as error:
-            return self._reject(message.type, sequence, error)
-        return self._turn.asked.append(asked)
+            return self._out.reject(message.type, sequence, error)
+        return self._out.turn.asked.append(asked)
 
     def _reset(self, message: Message, sequence: int) -> None:
         """The other side gives up what is missing. Its own number doesn't count, and numbers only ever go up."""
         try:
-            number = _new_number(message, above=self._next_in - 1)
+            number = new_number(message, above=self._next_in - 1)
         except FieldError as error:
-            return self._reject(message.type, sequence, error)
+            return self._out.reject(message.type, sequence, error)
         return self._expect(number)
 
     def _logged_out(self, message: Message) -> None:
         if self.state is State.ACTIVE:
-            self._send(Message.of(MsgType.LOGOUT, {}))
+            self._out.send(Message.of(MsgType.LOGOUT, {}))
         self._close(f"logged out: {message.get(Tag.TEXT) or 'no reason given'}")
 
     # Going out
@@ -319,74 +291,16 @@ class Session:
             return self._close("nothing came in, not even an answer to a TestRequest")
         if self._tested_at is None and now - self._heard_at >= self._heartbeat * _REASONABLE:
             self._tested_at = now
-            self._send(Message.of(MsgType.TEST_REQUEST, {Tag.TEST_REQ_ID: to_text(now)}))
-        elif now - self._sent_at >= self._heartbeat:
-            self._send(Message.of(MsgType.HEARTBEAT, {}))
+            self._out.send(Message.of(MsgType.TEST_REQUEST, {Tag.TEST_REQ_ID: to_text(now)}))
+        elif now - self._out.sent_at >= self._heartbeat:
+            self._out.send(Message.of(MsgType.HEARTBEAT, {}))
         return None
-
-    def _send(self, message: Message) -> int:
-        sequence = self._next_out
-        raw = self._write(message, sequence)
-        place, application = Place(self._era, sequence), not message.administrative
-        self._turn.entries.append(Entry(Direction.OUT, place, message, raw, self._sent_at, application))
-        self._next_out += 1
-        self._turn.changed = True
-        return sequence
-
-    def _write(self, message: Message, sequence: int) -> bytes:
-        self._sent_at = self._clock.now()
-        id_ = self.config.id
-        raw = encode(message, sender=id_.sender, target=id_.target, sequence=sequence, sending_time=self._sent_at)
-        self._turn.written.append(raw)
-        return raw
-
-    def _fill_gap(self, begin: int, next_number: int) -> None:
-        fields: dict[Tag, object] = {
-            Tag.POSS_DUP_FLAG: "Y",
-            Tag.ORIG_SENDING_TIME: to_text(self._clock.now()),
-            Tag.GAP_FILL_FLAG: "Y",
-            Tag.NEW_SEQ_NO: next_number,
-        }
-        self._write(Message.of(MsgType.SEQUENCE_RESET, fields), begin)
-
-    def _reject(self, type_: str | None, sequence: int, error: FieldError) -> None:
-        fields = {
-            Tag.REF_SEQ_NUM: sequence,
-            Tag.REF_TAG_ID: error.tag,
-            Tag.REF_MSG_TYPE: type_,
-            Tag.SESSION_REJECT_REASON: int(error.reason),
-            Tag.TEXT: _printable(str(error)),
-        }
-        self._send(Message.of(MsgType.REJECT, fields))
 
     def _end(self, text: str) -> None:
         """Say what is wrong, and go."""
-        self._send(Message.of(MsgType.LOGOUT, {Tag.TEXT: _printable(text)}))
+        self._out.send(Message.of(MsgType.LOGOUT, {Tag.TEXT: printable(text)}))
         self._close(text)
 
     def _close(self, text: str) -> None:
         self.state = State.CLOSED
-        self._turn.closed = text
-
-
-def _new_number(message: Message, above: int) -> int:
-    number = message.number(Tag.NEW_SEQ_NO)
-    if number <= above:
-        text = f"NewSeqNo (36) is {number}: numbers only go up, and {above} is behind us"
-        raise FieldError(SessionRejectReason.VALUE_IS_INCORRECT, int(Tag.NEW_SEQ_NO), text)
-    return number
-
-
-def _wrong_original(message: Message) -> FieldError | None:
-    """What is wrong with the OrigSendingTime of a possible duplicate."""
-    try:
-        if time_of(message, Tag.ORIG_SENDING_TIME) <= time_of(message, Tag.SENDING_TIME):
-            return None
-    except FieldError as error:
-        return error
-    text = "OrigSendingTime (122) is later than SendingTime (52)"
-    return FieldError(SessionRejectReason.SENDING_TIME_ACCURACY, int(Tag.ORIG_SENDING_TIME), text)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)[:400]
+        self._out.turn.closed = text

@@ -85,6 +85,15 @@ HAVING m.departed_amount + coalesce((m.allocated_amount - m.departed_amount)
   - sum(a.filled_amount)
   NOT BETWEEN 0 AND 0.01 * CASE WHEN m.ended_at IS NULL THEN count(*) ELSE 1 + count(o.ends_as) END
 UNION ALL
+SELECT 'cash that buyers paid', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
+JOIN customer_order o ON o.id = a.order_id
+LEFT JOIN allocation_run r ON r.market_order_id = m.id
+WHERE m.allocated_quantity > 0 AND m.side = 'BUY' AND r.market_order_id IS NULL GROUP BY m.id
+HAVING count(o.amount) = 0 AND abs(
+  m.departed_amount + coalesce((m.allocated_amount - m.departed_amount)
+    * (sum(a.filled_quantity) - m.departed_quantity) / nullif(m.allocated_quantity - m.departed_quantity, 0), 0)
+  - sum(a.filled_amount)) > 0.01 * count(*)
+UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p
 LEFT JOIN (SELECT book_id, instrument_id, sum(remaining) AS shares FROM lot GROUP BY 1, 2) l
