@@ -63,6 +63,7 @@ QUICK = PaperBehaviour(
 #: asyncpg trips over itself when a connection breaks while it looks up a type.
 _LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OutcomeUnknown)
 _PATIENCE = 30.0
+_NO_FAILURE = (RuntimeError("no more than these"),)
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,8 @@ class Trader:
                     await asyncio.sleep(0.03)
         except TimeoutError:
             open_ = await self.pool.fetch(_OPEN)
-            raise AssertionError(f"after {_PATIENCE} s this is left: {left}; {open_}") from None
+            stumbled = ExceptionGroup("the engine's", [*self.engine._failures, *_NO_FAILURE])
+            raise AssertionError(f"after {_PATIENCE} s this is left: {left}; {open_}") from stumbled
 
     async def _left(self) -> list[object]:
         rows = await self.pool.fetch("SELECT id, ends_as FROM customer_order WHERE ended_at IS NULL")
