@@ -12,6 +12,7 @@ from resolvers import accounts as resolve
 from resolvers import market as resolve_market
 from resolvers.ids import encode_id
 from resolvers.paging import asked_page, number_key
+from schema.enums import describe
 from schema.errors import answer, codes
 from schema.journal import JournalEntry
 from schema.keys import Key
@@ -22,7 +23,12 @@ from schema.relay import After, Before, Connection, First, Info, Last, Node, con
 from schema.scalars import Decimal
 
 AccountStatus: TypeAlias = clients.AccountStatus
-strawberry.enum(AccountStatus, description="Whether an account may be used.")
+describe(
+    AccountStatus,
+    "AccountStatus",
+    "Whether an account may be used.",
+    {"ACTIVE": "It may be used.", "CLOSED": "It is closed for good."},
+)
 
 
 def _cash_kind(name: str) -> Any:

@@ -15,10 +15,11 @@ from resolvers import risk as resolve_risk
 from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
 from schema.cases import Case, Status
+from schema.event_types import EventType
 from schema.market import Instrument
 from schema.market_orders import MarketOrder
 from schema.money import Money
-from schema.order_events import EventType, dollars_in, figure
+from schema.order_events import dollars_in, figure
 from schema.orders import Order, OrderStatus, OrderType, Side
 from schema.relay import After, Before, Connection, First, Info, Last, connection
 from schema.risk import RiskRule

@@ -9,15 +9,55 @@ from app.kernel import events
 from app.ledger import chart
 from resolvers import journal as resolve
 from resolvers.ids import encode_id
-from schema.order_events import EventType
+from schema.enums import describe
+from schema.event_types import EventType
 from schema.orders import Order
 from schema.relay import Info, Node
 from schema.scalars import Decimal
 
 LedgerAccountKind: TypeAlias = chart.Kind
-strawberry.enum(LedgerAccountKind, name="LedgerAccountKind", description="What a ledger account is for.")
+describe(
+    LedgerAccountKind,
+    "LedgerAccountKind",
+    "What a ledger account is for.",
+    {
+        "PENDING": "A customer's money that is still under way from the bank.",
+        "INSTANT": "A customer's money that the firm lends until the deposit behind it has come in.",
+        "SETTLED": "A customer's money that has come in.",
+        "UNSETTLED": "What a customer's sales brought, until their settlement day.",
+        "HELD": "A customer's money behind open orders to buy.",
+        "POSITION": "A customer's shares.",
+        "POSITION_HELD": "A customer's shares behind open orders to sell.",
+        "DIVIDEND_DUE": "Dividends that are due to a customer.",
+        "RECEIVABLE": "What a customer owes the firm: below zero.",
+        "CASH": "The firm's own money.",
+        "INVENTORY": "The firm's own shares, mostly parts of one.",
+        "FEES": "What the firm earned in fees.",
+        "PROMO": "What the firm gave away.",
+        "ROUNDING": "Parts of a cent.",
+        "ACH": "Money under way between banks.",
+        "FBO": "The bank account for the benefit of customers.",
+        "FIRM_BANK": "The firm's own bank account.",
+        "STREET": "What the clearing house owes, or is owed.",
+        "CUSTODIAN": "What the custodian keeps.",
+        "DIVIDEND_RECEIVABLE": "Dividends that companies owe.",
+        "CORPORATE_ACTION": "The other side of splits and the like.",
+        "MARKET_ORDER": "What was dealt for a market order and not shared out yet.",
+        "SHORT": "Shares that the firm owes: below zero.",
+    },
+)
 BookKind: TypeAlias = chart.BookKind
-strawberry.enum(BookKind, description="In whose book a ledger account stands.")
+describe(
+    BookKind,
+    "BookKind",
+    "In whose book a ledger account stands.",
+    {
+        "CUSTOMER": "A customer's account.",
+        "HOUSE": "The firm itself.",
+        "OUTSIDE": "Banks, the clearing house, the custodian.",
+        "MARKET_ORDER": "A market order, while it is dealt and shared out.",
+    },
+)
 
 
 @strawberry.type(description="One side of a transfer.")

@@ -9,15 +9,30 @@ from app.market import types as market
 from resolvers import market as resolve
 from resolvers.ids import encode_id
 from resolvers.paging import asked_page, time_key
+from schema.enums import describe
 from schema.money import Money, dollars
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
 
 InstrumentKind: TypeAlias = market.InstrumentKind
-strawberry.enum(InstrumentKind, description="What sort of thing is traded.")
+describe(
+    InstrumentKind,
+    "InstrumentKind",
+    "What sort of thing is traded.",
+    {
+        "EQUITY": "Shares of a company or a fund, in an exchange's hours.",
+        "CRYPTO": "A coin, around the clock.",
+        "INDEX": "A figure to compare with; it can't be bought.",
+    },
+)
 BarInterval: TypeAlias = market.BarInterval
-strawberry.enum(BarInterval, description="How much time one bar covers.")
+describe(BarInterval, "BarInterval", "How much time one bar covers.", {"ONE_DAY": "A trading day."})
 BarSource: TypeAlias = market.BarSource
-strawberry.enum(BarSource, description="Whether a price was once paid, or made up by a simulation.")
+describe(
+    BarSource,
+    "BarSource",
+    "Whether a price was once paid, or made up by a simulation.",
+    {"HISTORICAL": "It was paid in a real market.", "SIMULATED": "This program made it up."},
+)
 
 
 def _instrument_id(root: strawberry.Parent[market.Instrument]) -> strawberry.ID:

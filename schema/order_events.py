@@ -1,7 +1,7 @@
 """What happens to orders, event by event."""
 
 import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import strawberry
 
@@ -9,14 +9,13 @@ from app.kernel import events
 from app.kernel.money import parse, to_units
 from resolvers import journal as resolve_journal
 from resolvers.ids import encode_cursor
+from schema.event_types import EventType
 from schema.money import Money, dollars
 from schema.orders import Order
 from schema.relay import Info
 from schema.scalars import Decimal
 
 Event_ = strawberry.Parent[events.Event]
-EventType: TypeAlias = events.EventType
-strawberry.enum(EventType, description="What happened.")
 
 
 def units_in(event: events.Event, name: str) -> int | None:

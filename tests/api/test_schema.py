@@ -37,16 +37,6 @@ TYPES: dict[str, GraphQLNamedType] = {
     if not is_introspection_type(found) and not is_specified_scalar_type(found)
 }
 
-#: Enums whose values are the trade's own words.
-SELF_EXPLANATORY = {
-    "AccountStatus",
-    "BarInterval",
-    "BarSource",
-    "BookKind",
-    "EventType",
-    "InstrumentKind",
-    "LedgerAccountKind",
-}
 #: By enum of error codes: the enums of the use cases and checks that may refuse there.
 CODES: dict[str, list[type[StrEnum]]] = {
     "PlaceOrderErrorCode": [PlaceOrderError, RiskError, RequestError, IdempotencyError],
@@ -83,7 +73,7 @@ def places(found: GraphQLNamedType) -> dict[str, str | None]:
                 described[f"{found.name}.{name}({argument}:)"] = value.description
     elif isinstance(found, GraphQLInputObjectType):
         described |= {f"{found.name}.{name}": field.description for name, field in found.fields.items()}
-    elif isinstance(found, GraphQLEnumType) and found.name not in SELF_EXPLANATORY:
+    elif isinstance(found, GraphQLEnumType):
         described |= {f"{found.name}.{name}": value.description for name, value in found.values.items()}
     return described
 
@@ -103,13 +93,6 @@ def test_everything_has_a_description() -> None:
     described = {place: text for found in TYPES.values() for place, text in places(found).items()}
     assert len(described) > 300
     assert [place for place, text in described.items() if not text] == []
-
-
-@pytest.mark.parametrize("enum", sorted(SELF_EXPLANATORY))
-def test_only_enums_without_descriptions_are_excepted(enum: str) -> None:
-    found = TYPES[enum]
-    assert isinstance(found, GraphQLEnumType)
-    assert not all(value.description for value in found.values.values())
 
 
 @pytest.mark.parametrize("enum", CODES)
