@@ -1,6 +1,7 @@
 """Deals that are taken back or corrected: every share and cent goes where it came from, or is owed."""
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from app.kernel.money import UNIT, to_units
 from app.ledger.reads import custody_proof
 from app.ledger.replay import replay
-from app.market.types import Side
+from app.market.types import Side, TimeInForce
 from app.orders.hear import Told
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.reports import apply_reports
@@ -298,4 +299,52 @@ async def test_a_bust_that_overtakes_the_last_execution_leaves_nothing_open(data
             await world.told(report)
         found = await world.order(order)
         assert (found.status, found.filled_quantity, found.held) == (OrderStatus.CANCELED, 4 * UNIT, 0)
+        await all_is_accounted_for(world)
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_what_comes_new_in_the_same_commit_outweighs_what_is_taken_back(database_url: str, side: Side) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.account((await world.order(await bought(world))).account_id)
+        order = await world.place(ann, side, "KO", quantity="9")
+        await world.pass_time(100)
+        made = await market_order_of(world, order)
+        await says(world, made, ReportKind.EXECUTION, "three", 2, 100)
+        at = world.clock.now()
+        reports = [
+            Report("paper", made, ReportKind.BUST, at, "bust", refers_to="three"),
+            Report("paper", made, ReportKind.EXECUTION, at, "four", 5 * UNIT, 90 * UNIT),
+        ]
+        dates = world.market.trade_dates(world.instrument("KO"), at)
+        await asyncio.gather(*(world.commits.submit(apply_reports, Told(each, *dates)) for each in reports))
+        found = await world.order(order)
+        assert (found.filled_quantity, found.filled_amount) == (5 * UNIT, 450 * UNIT)
+        lots = await world.pool.fetchrow("SELECT sum(remaining) AS shares, sum(remaining_cost) AS cost FROM lot")
+        assert lots is not None
+        assert (lots["shares"], lots["cost"]) == ((15, 1_450) if side is Side.BUY else (5, 500))
+        sold = await world.pool.fetchrow("SELECT sum(quantity) AS shares, sum(proceeds) AS brought FROM lot_sale")
+        assert sold is not None
+        assert (sold["shares"], sold["brought"]) == ((None, None) if side is Side.BUY else (5, 450))
+        await all_is_accounted_for(world)
+
+
+async def test_of_proceeds_that_are_due_on_several_days_the_last_are_due_no_more(database_url: str) -> None:
+    """When trades settled two days later."""
+    async with running(database_url, SILENT, datetime(2024, 5, 20, 15, tzinfo=UTC)) as world:
+        ann = await world.account((await world.order(await bought(world))).account_id)
+        gtc = TimeInForce.GTC
+        order = await world.place(ann, Side.SELL, "KO", quantity="10", limit="99.00", time_in_force=gtc)
+        await world.pass_time(100)
+        made = await market_order_of(world, order)
+        await says(world, made, ReportKind.EXECUTION, "monday", 4, 100)
+        await world.jump(datetime(2024, 5, 21, 15, tzinfo=UTC))
+        await says(world, made, ReportKind.EXECUTION, "tuesday", 3, 100)
+        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="tuesday")
+        due = "SELECT due_on::text, amount FROM cash_settlement WHERE order_id = $1 ORDER BY due_on"
+        rows = [tuple(row) for row in await world.pool.fetch(due, order)]
+        assert rows == [("2024-05-22", 400), ("2024-05-23", 0)]
+        await says(world, made, ReportKind.EXECUTION, "again", 3, 100)
+        await says(world, made, ReportKind.BUST, "another", 0, 0, refers_to="monday")
+        rows = [tuple(row) for row in await world.pool.fetch(due, order)]
+        assert rows == [("2024-05-22", 300), ("2024-05-23", 0)]
         await all_is_accounted_for(world)
