@@ -17,7 +17,7 @@ from app.orders.request import Size, dollars_to_hold, shares_to_hold
 from app.orders.types import Capacity, Fill, MarketOrder, MarketOrderStatus, Order, OrderStatus, Terms
 
 _ID = UUID(int=1)
-_AT = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+AT = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Dealing:
             held=held,
             funding=Funding(settled=held) if buys else Funding(),
             market_order_id=self.market_order_id,
-            placed_at=_AT,
+            placed_at=AT,
         )
 
     def _stated(self, order: Order) -> int:
@@ -169,7 +169,7 @@ class Dealing:
             reference_price=self.price,
             trade_date=date(2026, 11, 25),
             settles_on=date(2026, 11, 27),
-            created_at=_AT,
+            created_at=AT,
         )
 
 
@@ -180,7 +180,7 @@ def _after(order: Order, fill: OrderFill) -> Order:
         filled_amount=order.filled_amount + fill.last_amount,
         status=fill.status,
         held=fill.held,
-        ended_at=_AT if fill.status.is_final else None,
+        ended_at=AT if fill.status.is_final else None,
     )
 
 

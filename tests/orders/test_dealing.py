@@ -1,5 +1,6 @@
 """Orders of all kinds dealt as one, by every path that a venue's reports may take."""
 
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from uuid import UUID
@@ -12,7 +13,7 @@ from app.kernel.money import CENT, UNIT
 from app.market.types import Side
 from app.orders.request import Size
 from app.orders.types import Capacity, Order, OrderStatus
-from tests.orders.dealing import Dealing, Wish, some_wishes
+from tests.orders.dealing import AT, Dealing, Wish, some_wishes
 
 DOLLAR = UNIT
 
@@ -190,3 +191,15 @@ def test_nothing_dealt_is_nothing_for_anybody() -> None:
     fills = dealing.execute(0, 100 * DOLLAR, ends=True)
     assert [(fill.last_quantity, fill.last_amount, fill.status) for fill in fills] == [(0, 0, OrderStatus.CANCELED)] * 2
     assert dealing.house_after == 0
+
+
+def test_what_an_operator_took_out_by_force_is_not_sold_by_another() -> None:
+    """The venue sells it all the same, and the house has to deliver it."""
+    wishes = [Wish(Size(quantity=10 * UNIT), owned=10 * UNIT), Wish(Size(amount=500 * DOLLAR), owned=20 * UNIT)]
+    dealing = Dealing(Side.SELL, wishes, 100 * DOLLAR, whole_shares=False)
+    forced = replace(dealing.participants[0].order, status=OrderStatus.EXPIRED, held=0, ended_at=AT)
+    dealing.participants[0] = replace(dealing.participants[0], order=forced)
+    dealing.execute(dealing.to_deal, 100 * DOLLAR)
+    assert [order.filled_quantity for order in dealing.orders] == [0, 5 * UNIT]
+    assert dealing.house is not None
+    assert dealing.house.shares == 5 * UNIT - dealing.to_deal
