@@ -92,6 +92,11 @@ async def test_a_limit_order_is_placed_replaced_and_canceled(site: Site) -> None
         ({"type": "LIMIT", "limitPrice": money("-1")}, "LIMIT_PRICE_INVALID", "limitPrice"),
         ({"timeInForce": "GTC"}, "TIME_IN_FORCE_NOT_ALLOWED", "timeInForce"),
         ({"type": "LIMIT", "limitPrice": money("95"), "timeInForce": "GTD"}, "EXPIRY_INVALID", "expiresAt"),
+        (
+            {"type": "LIMIT", "limitPrice": money("95"), "timeInForce": "GTD", "expiresAt": "2026-12-01T15:00:00"},
+            "EXPIRY_INVALID",
+            "expiresAt",
+        ),
         ({"type": "LIMIT", "limitPrice": money("120.00")}, "PRICE_OUTSIDE_COLLAR", "limitPrice"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
-from app.kernel.errors import Overloaded, Refusal
+from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.ledger.commit import Batch, GroupCommit
@@ -121,3 +121,33 @@ async def _tamper(url: str, book: int) -> None:
     superuser = await asyncpg.connect(url)
     await superuser.execute("UPDATE ledger.account SET balance = balance + 1 WHERE book_id = $1 AND kind = 3", book)
     await superuser.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutcomeUnknown("the connection broke"),
+        ConnectionResetError(),
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("a type could not be looked up"),
+        asyncpg.LockNotAvailableError(),
+        asyncpg.AdminShutdownError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_when_the_database_is_lost_its_batch_is_lost_once(database_url: str, error: Exception) -> None:
+    """Commands are not tried one by one then: all of them are told."""
+    tried = 0
+
+    async def loses(_: Batch, commands: Sequence[int]) -> list[int]:
+        nonlocal tried
+        tried += 1
+        raise error
+
+    async with running(database_url) as world:
+        answers = await asyncio.gather(
+            *(world.commits.submit(loses, number) for number in range(10)), return_exceptions=True
+        )
+        assert answers == [error] * 10
+        assert tried == 1

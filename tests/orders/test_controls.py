@@ -161,6 +161,25 @@ async def test_a_replacement_meets_the_controls_too(database_url: str) -> None:
         assert await world.everything() == before
 
 
+async def test_a_replacement_takes_no_unsettled_cash_where_only_settled_cash_may_be_used(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(1_000)
+        bought = await world.place(ann, Side.BUY, "KO", quantity="9")
+        await world.pass_time(100)
+        await deals(world, bought, "bought", 9, 100)
+        sold = await world.place(ann, Side.SELL, "KO", everything=True)
+        await world.pass_time(100)
+        await deals(world, sold, "sold", 9, 100)
+        await rule(world, RuleKind.SETTLED_CASH_ONLY, Scope(ann.id), book=ann.book_id)
+        id_ = await world.place(ann, Side.BUY, "KO", quantity="1", limit="95.00", time_in_force=TimeInForce.GTC)
+        order = await world.order(id_)
+        before = await world.everything()
+        with pytest.raises(Refusal) as refusal:
+            await wants(world, order, quantity=2, terms=limit(95))
+        assert refusal.value.code is RiskError.SETTLED_CASH_ONLY
+        assert await world.everything() == before
+
+
 async def deals(world: World, id_: object, execution: str, quantity: int, price: int) -> None:
     made = await world.pool.fetchval("SELECT market_order_id FROM customer_order WHERE id = $1", id_)
     at = world.clock.now()
