@@ -108,7 +108,9 @@ def _part(progress: Progress, participants: Sequence[Participant]) -> Part:
 
 async def _hearings(batch: Batch, ids: Sequence[UUID]) -> dict[UUID, Hearing]:
     market_orders = await batch.connection.fetch(
-        "SELECT * FROM market_order WHERE id = ANY ($1) AND journal_id = $2", ids, batch.journal.id
+        "SELECT * FROM market_order WHERE id = ANY ($1) AND journal_id = $2 ORDER BY id FOR UPDATE",
+        ids,
+        batch.journal.id,
     )
     at_venue = await batch.connection.fetch("SELECT * FROM venue_order WHERE market_order_id = ANY ($1)", ids)
     states = {row["market_order_id"]: venue_order_from(row) for row in at_venue}

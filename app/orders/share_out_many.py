@@ -1,8 +1,9 @@
 """A market order with many participants is shared out by a run: planned once, then posted in chunks.
 
 The plan is written beside the allocation statement, without the journal's lock: only runs change what it is made
-from. Each chunk is a commit of its own that says how far it came, so any process can go on after a crash, and other
-commands of the journal pass in between.
+from. (Where few take part reports are shared out at once, too: there the market order's row is locked.) Each chunk is
+a commit of its own that says how far it came, so any process can go on after a crash, and other commands of the
+journal pass in between.
 """
 
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ async def _begin_run(pool: EnginePool, market_order_id: UUID) -> bool:
         at_venue = await connection.fetchrow("SELECT * FROM venue_order WHERE market_order_id = $1", market_order_id)
         if row is None or at_venue is None:
             return False
+        if row["participants"] <= CHUNK:
+            # It waits for a commit that shares out, and then fails; one that comes after it finds the run.
+            await connection.execute("SELECT FROM market_order WHERE id = $1 FOR UPDATE", market_order_id)
         if await connection.fetchval("SELECT true FROM allocation_run WHERE market_order_id = $1", market_order_id):
             return True
         standing = await _standing(connection, market_order_id)

@@ -1,6 +1,7 @@
 """Market orders with more participants than one commit takes: gathered, shared out and taken back in chunks."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,8 @@ from app.kernel.money import UNIT
 from app.ledger.commit import Batch
 from app.market.types import Side
 from app.orders import gather, reports, run, share_out_many
+from app.orders.cancel import CancelOrder, cancel
+from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.share_out_many import begin_run, share_out_chunk
 from app.orders.types import Order, OrderStatus
 from app.venues.port import ReportKind
@@ -152,3 +155,45 @@ async def test_some_leave_a_large_market_order(database_url: str) -> None:
         assert {order.status for order in await found(world, ids)} == {OrderStatus.CANCELED}
         assert await world.pool.fetchval("SELECT sum(balance) FROM ledger.account WHERE kind = 5") == 0
         await all_is_accounted_for(world)
+
+
+async def test_no_run_is_planned_from_what_a_commit_is_changing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is planned beside the journal's lock, while the same market order is filled in a commit under it."""
+    planning: list[asyncio.Task[bool]] = []
+    original = reports._running
+
+    async def running_until_planned(batch: Batch, ids: Sequence[UUID]) -> set[UUID]:
+        found = await original(batch, ids)
+        planning.append(asyncio.create_task(begin_run(world.pool, *ids)))
+        async with asyncio.timeout(20):
+            while not planning[0].done() and not await world.pool.fetchval(_WAITS):
+                await asyncio.sleep(0)
+        return found
+
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(1_000) for _ in range(2)]
+        stays, leaves = [
+            await world.place(each, Side.BUY, "KO", quantity=quantity, limit="101.00")
+            for each, quantity in zip(people, ("0.9", "0.06"), strict=True)
+        ]
+        await world.pass_time(200)
+        made = await market_order_of(world, stays)
+        await world.commits.submit(cancel, CancelOrder(leaves, "test"))
+        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        monkeypatch.setattr(reports, "_running", running_until_planned)
+        await says(world, made, ReportKind.EXECUTION, "one", 1, 100)
+        assert await planning[0] is False
+        assert await world.pool.fetchval("SELECT count(*) FROM allocation_run") == 0
+        assert [each.status for each in await found(world, [stays, leaves])] == [
+            OrderStatus.FILLED,
+            OrderStatus.CANCELED,
+        ]
+        await all_is_accounted_for(world)
+
+
+_WAITS = """
+SELECT EXISTS (SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+               WHERE NOT granted AND datname = current_database())
+"""
