@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+
+from tests.ports import free_port
 
 _PATIENCE = 90.0
 
@@ -41,9 +42,7 @@ class Demo:
 @contextmanager
 def demo(home: Path, investors: int) -> Iterator[Demo]:
     """Run ``wealthgraph demo`` with its data in ``home`` until the block is left."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", "from app.cli import main; main()", "demo"]
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "TOKEN_KEY")}
     process = subprocess.Popen(

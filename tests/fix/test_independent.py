@@ -6,7 +6,6 @@ bear.
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,6 +26,7 @@ from app.kernel.clock import SystemClock
 from tests.fix.lines import Inbox, config
 from tests.fix.pairs import news
 from tests.fix.strangers import Heard, at_work, theirs, until
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.asyncio,
@@ -100,9 +100,7 @@ async def test_their_initiator_and_our_acceptor(database_url: str) -> None:
 async def test_our_initiator_and_their_acceptor(database_url: str) -> None:
     async def test(pool: EnginePool) -> None:
         inbox, heard, journal = Inbox(), Heard(), Journaler()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         names = ("VENUE", "HOUSE")
         async with our_initiator(pool, inbox, port) as line:
             async with at_work(theirs(AsyncFIXDummyServer, journal, names, port, heard)) as party:

@@ -11,6 +11,7 @@ from typing import Any
 
 from asyncpg.transaction import Transaction
 
+from app.fix.journal import Journal
 from app.ledger import commit
 from app.orders import engine, intake
 from app.venues.paper import PaperVenue
@@ -29,7 +30,10 @@ USE_CASES = (
 )
 #: What commits by itself, and what is said to the venue.
 OTHERS = ("begin_run", "lead", "venue reports", "venue submit", "venue change")
+#: In the venue's own process, when traders reach it over FIX: also what its end of the session remembers.
+AT_THE_VENUE = ("venue reports", "venue submit", "venue change", "journal write", "journal take")
 POINTS = tuple(f"{when} {what}" for what in (*USE_CASES, *OTHERS) for when in ("before", "after"))
+POINTS_OF_THE_VENUE = tuple(f"{when} {what}" for what in AT_THE_VENUE for when in ("before", "after"))
 
 #: What the transaction is for that is about to be committed.
 _about: ContextVar[frozenset[str]] = ContextVar("about", default=frozenset())
@@ -37,7 +41,7 @@ _about: ContextVar[frozenset[str]] = ContextVar("about", default=frozenset())
 
 def kill_at(point: str, crossing: int) -> None:
     """From now on, let this process kill itself when it crosses ``point`` for the ``crossing``-th time."""
-    assert point in POINTS, point
+    assert point in (*POINTS, *POINTS_OF_THE_VENUE), point
     left = crossing
 
     def cross(here: str) -> None:
@@ -54,6 +58,8 @@ def kill_at(point: str, crossing: int) -> None:
     _name(PaperVenue, "reports", "venue reports")
     _wrap_call(PaperVenue, "submit", "venue submit", cross)
     _wrap_call(PaperVenue, "change", "venue change", cross)
+    _wrap_call(Journal, "write", "journal write", cross)
+    _wrap_call(Journal, "take", "journal take", cross)
 
 
 def _wrap_commits(cross: Callable[[str], None]) -> None:
@@ -98,9 +104,9 @@ def _name(owner: Any, function: str, name: str | None = None) -> None:
 def _wrap_call(owner: Any, function: str, name: str, cross: Callable[[str], None]) -> None:
     original = getattr(owner, function)
 
-    async def called(*arguments: Any) -> Any:
+    async def called(*arguments: Any, **more: Any) -> Any:
         cross(f"before {name}")
-        answer = await original(*arguments)
+        answer = await original(*arguments, **more)
         cross(f"after {name}")
         return answer
 

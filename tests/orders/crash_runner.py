@@ -12,19 +12,24 @@ import select
 import signal
 import sys
 import traceback
+from dataclasses import replace
 
 import structlog
 
 from app.market.calendar import calendar_of
 from app.market.catalogue import INSTRUMENTS
+from tests.orders.crash_job import Job
 from tests.orders.crash_points import kill_at
-from tests.orders.crash_trader import Job, trader
+from tests.orders.crash_trader import QUICK, trader
+from tests.orders.crash_venue import be_a_venue
 
 
 async def work(job: Job) -> None:
-    """The life of a trader."""
+    """The life of a trader, or of the venue."""
     if job.point is not None:
         kill_at(job.point, job.crossing)
+    if job.is_venue:
+        return await be_a_venue(job, replace(QUICK, seed=job.seed))
     async with trader(job) as found:
         await found.trade()
         await found.come_to_an_end()

@@ -5,11 +5,10 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -18,13 +17,12 @@ from broadcaster import Broadcast
 from app.infra.database import EnginePool, engine_pool
 from app.infra.doorbell import PostgresDoorbell
 from app.infra.hub import Hub
-from app.kernel.clock import Clock, SystemClock
+from app.kernel.clock import SystemClock
 from app.kernel.errors import OutcomeUnknown, Refusal
 from app.kernel.ids import new_id
 from app.ledger.commit import GroupCommit
 from app.ledger.idempotency import idempotency_key
 from app.ledger.writers import Writers
-from app.market.catalogue import INSTRUMENTS
 from app.market.market import Market
 from app.market.types import InstrumentKind, Side, TimeInForce
 from app.orders import gather, reports, run, share_out_many
@@ -37,12 +35,12 @@ from app.orders.terms import terms_of
 from app.orders.types import Group, OrderType, Replacement, Terms, group_terms
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
+from app.venues.port import Venue
 from app.venues.profile import load_profiles
 from app.venues.venues import Venues
 from tests.orders.checks import unfinished
-from tests.world import SetQuotes
-
-Request: TypeAlias = dict[str, Any]
+from tests.orders.crash_job import Job, Request, answers_in
+from tests.orders.crash_venue import line_to_the_venue, market_of
 
 #: More customers than this in a market order, and it is shared out in chunks.
 CHUNK = 3
@@ -64,40 +62,6 @@ QUICK = PaperBehaviour(
 _LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OutcomeUnknown)
 _PATIENCE = 30.0
 _NO_FAILURE = (RuntimeError("no more than these"),)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a trader does: its ``requests``, until it crosses ``point`` for the ``crossing``-th time.
-
-    ``answers`` is a file of what was answered before, to which it adds. Then it goes on until nothing
-    is open any more. The market's clock stood at ``market_at`` when the wall's stood at ``wall_at``.
-    """
-
-    url: str
-    tenant: str
-    seed: int
-    requests: list[Request]
-    answers: str
-    market_at: str
-    wall_at: str
-    point: str | None = None
-    crossing: int = 1
-    id: str = field(default_factory=lambda: new_id().hex)
-
-    def line(self) -> bytes:
-        return json.dumps(asdict(self)).encode() + b"\n"
-
-
-@dataclass(frozen=True)
-class Shifted:
-    """The market's clock: it runs with the wall's, on another day."""
-
-    wall: Clock
-    shift: timedelta
-
-    def now(self) -> datetime:
-        return self.wall.now() + self.shift
 
 
 @dataclass
@@ -220,10 +184,7 @@ async def trader(job: Job) -> AsyncIterator[Trader]:
     """A trader at work, as app/services.py wires one, but with a venue in a hurry and prices that stand still."""
     for module in (gather, reports, run, share_out_many):
         module.CHUNK = CHUNK  # type: ignore[attr-defined]
-    clock = SystemClock()
-    market_clock = Shifted(clock, datetime.fromisoformat(job.market_at) - datetime.fromisoformat(job.wall_at))
-    quotes = SetQuotes(market_clock, {each.id: Decimal(100) for each in INSTRUMENTS})  # type: ignore[arg-type]
-    market = Market({each.id: each for each in INSTRUMENTS}, quotes, market_clock)
+    clock, market = SystemClock(), market_of(job)
     broadcast = Broadcast(backend=PostgresDoorbell(job.url))
     hub = Hub(broadcast)
     async with AsyncExitStack() as stack:
@@ -232,13 +193,17 @@ async def trader(job: Job) -> AsyncIterator[Trader]:
         async with pool.acquire() as connection:
             profiles = await load_profiles(connection)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        writers = Writers(pool, hub, tasks, clock=clock, market_clock=market_clock)
-        venue = PaperVenue(pool, market, clock=clock, behaviour=replace(QUICK, seed=job.seed))
+        writers = Writers(pool, hub, tasks, clock=clock, market_clock=market.clock)
+        working: list[asyncio.Task[None]] = []
+        venue: Venue = PaperVenue(pool, market, clock=clock, behaviour=replace(QUICK, seed=job.seed))
+        if job.venue_port is not None:
+            venue = line = line_to_the_venue(pool, job.venue_port, market, clock)
+            working.append(tasks.create_task(line.run()))
         routes = {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name}
         venues = Venues({venue.name: venue, HOUSE: HouseVenue(market)}, routes, profiles)
         engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
         writer = await writers.of(UUID(job.tenant))
-        working = [tasks.create_task(hub.run()), tasks.create_task(engine.run())]
+        working += [tasks.create_task(hub.run()), tasks.create_task(engine.run())]
         while not broadcast._subscribers:  # stopped before it listens, broadcaster fails
             await asyncio.sleep(0.001)
         try:
@@ -255,10 +220,3 @@ SELECT to_json(m) AS market_order, to_json(v) AS venue_order, p.story FROM marke
 JOIN venue_order v ON v.market_order_id = m.id LEFT JOIN paper.venue_order p ON p.client_order_id = m.id
 WHERE m.ended_at IS NULL
 """
-
-
-def answers_in(file: Path) -> dict[str, str | None]:
-    """Answers by key; a refusal is None. A line that was cut off was never read by anybody."""
-    if not file.exists():
-        return {}
-    return dict(json.loads(line) for line in file.read_bytes().split(b"\n")[:-1])

@@ -23,11 +23,13 @@ from app.ledger.types import Journal
 from app.market.calendar import calendar_of
 from app.market.catalogue import XNYS
 from tests.orders.checks import faults_in_the_books, unfinished
-from tests.orders.crash_trader import Job, Request, answers_in
+from tests.orders.crash_job import Job, Request, answers_in
+from tests.orders.crash_venue import differences_with_the_venue
 from tests.world import running
 
 PEOPLE = 6
-SYMBOLS = ("AAPL", "KO", "BTC")
+SHARES = ("AAPL", "KO")
+SYMBOLS = (*SHARES, "BTC")
 #: The market's days on which the rounds take place, one each, so that what one dealt settles in the next.
 FIRST_DAY = date(2024, 6, 3)
 KILLED = -9
@@ -89,6 +91,8 @@ class Shop:
     accounts: Sequence[Account]
     folder: Path
     random: Random
+    #: Traders reach the venue over FIX there, if it is given.
+    venue_port: int | None = None
     rounds: int = 0
     killed: Counter[str] = field(default_factory=Counter)
     unreached: Counter[str] = field(default_factory=Counter)
@@ -119,10 +123,11 @@ class Shop:
             self.url,
             str(self.journal.tenant_id),
             self.random.randrange(1 << 30),
-            some_requests(self.random, self.accounts),
+            some_requests(self.random, self.accounts, SYMBOLS if self.venue_port is None else SHARES),
             str(self.folder / f"{self.journal.tenant_id}-{new_id().hex}"),
             market_at=datetime.combine(day, time(15), UTC).isoformat(),
             wall_at=datetime.now(UTC).isoformat(),
+            venue_port=self.venue_port,
         )
 
     async def check(self, job: Job) -> None:
@@ -130,7 +135,11 @@ class Shop:
         connection = await asyncpg.connect(self.url, server_settings={"role": ENGINE_ROLE})
         try:
             found = await faults_in_the_books(connection, self.journal.id)
-            found += [*await unfinished(connection), *map(tuple, await connection.fetch(_AT_THE_VENUE))]
+            found += await unfinished(connection)
+            if self.venue_port is None:
+                found += map(tuple, await connection.fetch(_AT_THE_VENUE))
+            else:
+                found += await differences_with_the_venue(connection)
             assert not found, found
             await self._check_answers(connection, job)
         finally:
@@ -158,11 +167,11 @@ async def open_shop(url: str, folder: Path, seed: int) -> Shop:
         return Shop(url, world.commits.journal, people, folder, Random(seed))
 
 
-def some_requests(random: Random, accounts: Sequence[Account]) -> list[Request]:
+def some_requests(random: Random, accounts: Sequence[Account], symbols: Sequence[str]) -> list[Request]:
     """Orders of all kinds within a tenth of a second, and some that are then canceled or replaced."""
     requests: list[Request] = []
     for _ in range(24):
-        symbol, side = random.choice((*SYMBOLS, "AAPL", "AAPL")), random.choice(("BUY", "BUY", "SELL"))
+        symbol, side = random.choice((*symbols, "AAPL", "AAPL")), random.choice(("BUY", "BUY", "SELL"))
         limit = random.choice((None, None, "101.00", "90.00" if side == "BUY" else "110.00"))
         made = _request(random, random.choice(accounts), symbol, side, limit)
         requests.append(made)

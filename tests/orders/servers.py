@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +19,7 @@ from app.infra.database import ENGINE_ROLE
 from app.kernel.clock import SystemClock
 from app.kernel.principal import Role, Scope
 from app.ledger.books import open_tenant
+from tests.ports import free_port
 
 KEY = "k" * 40
 _START = 60.0
@@ -68,9 +68,7 @@ async def servers(url: str, count: int) -> AsyncIterator[Servers]:
 
 @asynccontextmanager
 async def _server(url: str) -> AsyncIterator[ServerProcess]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "DATABASE_URL": url, "TOKEN_KEY": KEY, "SANDBOX_RAIL": "true", "LOG_LEVEL": "WARNING"}
     program = "from app.cli import main; main()"
     process = await asyncio.create_subprocess_exec(

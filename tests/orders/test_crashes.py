@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,9 +17,10 @@ import pytest
 
 from app.infra import embedded, migrate
 from tests.conftest import fresh_database
-from tests.orders.crash_points import POINTS
-from tests.orders.crash_trader import Job, answers_in
-from tests.orders.crashing import Shop, open_shop, traders
+from tests.orders.crash_job import Job, answers_in
+from tests.orders.crash_points import POINTS, POINTS_OF_THE_VENUE
+from tests.orders.crashing import KILLED, Shop, Traders, open_shop, traders
+from tests.ports import free_port
 
 CRASHES = int(os.environ.get("CRASHES", "40"))
 SEED = int(os.environ.get("CRASH_SEED", "7"))
@@ -58,6 +60,40 @@ async def _kill(urls: list[str], kills: list[str], folder: Path) -> Counter[str]
 
         await asyncio.gather(*(trade(shop) for shop in shops))
     return sum((shop.killed for shop in shops), Counter())
+
+
+@pytest.mark.timeout(180 + 5 * CRASHES)
+def test_a_venue_that_is_killed_deals_nothing_twice(postgres: embedded.Server, template: str, tmp_path: Path) -> None:
+    """Over FIX: whatever the venue's process was about when it died, its next one and the traders agree in the end."""
+    with fresh_database(postgres, template) as url:
+        killed = asyncio.run(_kill_the_venue(url, tmp_path))
+    print(f"{killed.total()} times at {len(killed)} points: {dict(killed)}")  # noqa: T201
+    assert set(killed) == set(POINTS_OF_THE_VENUE)
+
+
+async def _kill_the_venue(url: str, folder: Path) -> Counter[str]:
+    random, killed = Random(SEED), Counter[str]()
+    points = [POINTS_OF_THE_VENUE[number % len(POINTS_OF_THE_VENUE)] for number in range(max(10, CRASHES // 4))]
+    random.shuffle(points)
+    async with traders() as found:
+        shop = await open_shop(url, folder, SEED)
+        shop.venue_port = free_port()
+        dying = asyncio.create_task(_die_often(found, shop, points, random, killed))
+        while not dying.done():
+            job = shop.job()
+            assert await (await found.start(job)) == 0
+            await shop.check(job)
+        await dying
+    return killed
+
+
+async def _die_often(found: Traders, shop: Shop, points: list[str], random: Random, killed: Counter[str]) -> None:
+    """One process after the other is the venue, and is killed; the last one stays."""
+    for point in points:
+        job = replace(shop.job(), requests=[], is_venue=True, point=point, crossing=random.choice((1, 1, 2, 5)))
+        assert await (await found.start(job)) == KILLED
+        killed[point] += 1
+    await found.start(replace(shop.job(), requests=[], is_venue=True))
 
 
 @pytest.mark.timeout(180)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from app.market.types import Side, TimeInForce
 from app.settings import Settings
 from app.venues.fix.adapter import FixVenue
 from app.venues.port import Change, ReportKind, VenueOrder
+from tests.ports import free_port
 from tests.venues.tale import Tale
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
@@ -72,9 +72,7 @@ async def until(venue: FixVenue, tales: list[Tale], true: Callable[[], bool]) ->
 
 
 async def test_orders_survive_the_venues_death(pool: EnginePool, database_url: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     async with adapter(pool, port) as venue:
         tales = [Tale(VenueOrder(new_id(), KO.id, Side.BUY, 100 * UNIT)) for _ in range(20)]
         resting = Tale(VenueOrder(new_id(), KO.id, Side.BUY, 100 * UNIT, UNIT, TimeInForce.GTC))
