@@ -111,11 +111,11 @@ async def crowd(shop: Servers, count: int) -> AsyncIterator[Crowd]:
             wires.put_nowait(await connected())
         found = Crowd([Customer(shop.token(uuid4()), await connected()) for _ in range(count)], wires)
         await asyncio.gather(*(found.arrive(each) for each in found.customers))
-        following = [asyncio.create_task(each.follow()) for each in found.customers]
-        yield found
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
+        async with asyncio.TaskGroup() as tasks:
+            following = [tasks.create_task(each.follow()) for each in found.customers]
+            yield found
+            for task in following:
+                task.cancel()
 
 
 async def run(url: str, orders: int, users: int = USERS) -> None:
