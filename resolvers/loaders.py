@@ -12,6 +12,7 @@ from app.cases.reads import cases_by_id, entries_of
 from app.cases.types import Case, CaseEntry
 from app.clients.reads import accounts_by_book, accounts_by_id
 from app.clients.types import Account
+from app.infra.shared_reads import Fetch
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
 from app.ledger.reads import activity, cash_by_book, events_at, positions_by_book, transfers_at
@@ -35,8 +36,6 @@ K = TypeVar("K")
 V = TypeVar("V")
 P = TypeVar("P")
 Read = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-#: Reads many things at once; what is absent is left out.
-Fetch = Callable[[AsyncConnection, Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
 _NOTHING: Page[Any] = Page([], has_next=False, has_previous=False)
