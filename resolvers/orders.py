@@ -73,7 +73,10 @@ async def find(context: Context, order_id: UUID) -> Order | None:
 
 
 async def place_order(context: Context, request: OrderRequest, key: str) -> Order:
-    """Check, hold, accept. Raises a ``Refusal``; then nothing has changed."""
+    """Check, hold, accept; answers the order as it was accepted, or for a repeated request as it stands.
+
+    Raises a ``Refusal``; then nothing has changed.
+    """
     account = await account_for(context, request.account_id, Action.TRADE)
     principal = context.principal
     idempotency = idempotency_key(principal.actor, parse_key(key), "placeOrder", _as_asked(request))
@@ -83,18 +86,18 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
         instrument, quote, size, terms = _checked(context, request)
     except Refusal:
         # A repeated request gets its first answer, whatever has become of the market since.
-        order_id = await writer.answered(idempotency)
-        if order_id is None:
+        accepted: Order | UUID | None = await writer.answered(idempotency)
+        if accepted is None:
             raise
     else:
         command = PlaceOrder(
             account.id, account.book_id, instrument.id, request.side, size, quote, principal.actor, terms
         )
         await context.renew()  # nothing is read while waiting for the commit, so no connection is held either
-        order_id = await writer.submit(place, command, idempotency)
+        accepted = await writer.submit(place, command, idempotency)
         group = Group(account.journal_id, instrument.id, request.side, group_terms(terms))
         context.services.orders.notice(group)
-    return await _fresh(context, order_id)
+    return accepted if isinstance(accepted, Order) else await _fresh(context, accepted)
 
 
 async def preview_order(context: Context, request: OrderRequest) -> OrderPreview:
