@@ -68,7 +68,7 @@ DESK = """
 }"""
 
 #: Each first names the tenant for its transaction; the rest is one statement for each kind of thing.
-SETTING_UP = 1
+SETTING_UP = 0
 
 
 @contextmanager
