@@ -12,7 +12,8 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import MetaData, Numeric, TypeDecorator, event
+from sqlalchemy import ColumnElement, MetaData, Numeric, TypeDecorator, any_, bindparam, event
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -42,6 +43,14 @@ class Units(TypeDecorator[int]):
 
     def process_result_value(self, value: Any, dialect: Any) -> int | None:
         return None if value is None else to_units(value)
+
+
+def among_keys(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the column is one of the list ``keys`` that comes with the statement.
+
+    With it a statement can be made once: it is the same for any number of keys, here and in the database.
+    """
+    return column == any_(bindparam("keys", type_=ARRAY(column.type)))
 
 
 ENGINE_ROLE = "wealthgraph_engine"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, func, literal, select, true, tuple_
+from sqlalchemy import BigInteger, Select, bindparam, func, literal, select, true, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,15 +76,23 @@ async def activity(connection: AsyncConnection, books: Sequence[int], asked: Pag
     return {book: page_from(events, asked) for book, events in found.items()}
 
 
+def _streams_after() -> Select[Any]:
+    books, sequences = (bindparam(name, type_=ARRAY(BigInteger)) for name in ("books", "sequences"))
+    wanted = func.unnest(books, sequences).table_valued("book", "past").render_derived(name="wanted")
+    query = select(event).where(event.c.book_id == wanted.c.book, event.c.sequence > wanted.c.past)
+    page = query.order_by(event.c.sequence).limit(bindparam("limit", type_=BigInteger)).lateral("page")
+    return select(wanted.c.past, page).select_from(wanted.join(page, true()))
+
+
+_STREAMS_AFTER = _streams_after()
+
+
 async def streams_after(
     connection: AsyncConnection, places: Sequence[tuple[int, int]], limit: int
 ) -> dict[tuple[int, int], list[Event]]:
     """By book and sequence number: the book's events past it, oldest first, up to so many of each."""
-    books, sequences = (literal(list(each), ARRAY(BigInteger)) for each in zip(*places, strict=True))
-    wanted = func.unnest(books, sequences).table_valued("book", "past").render_derived(name="wanted")
-    query = select(event).where(event.c.book_id == wanted.c.book, event.c.sequence > wanted.c.past)
-    page = query.order_by(event.c.sequence).limit(limit).lateral("page")
-    rows = await connection.execute(select(wanted.c.past, page).select_from(wanted.join(page, true())))
+    books, sequences = zip(*places, strict=True)
+    rows = await connection.execute(_STREAMS_AFTER, {"books": books, "sequences": sequences, "limit": limit})
     found: dict[tuple[int, int], list[Event]] = {place: [] for place in places}
     for past, *values in rows:
         each = _event(values)
