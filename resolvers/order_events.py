@@ -1,7 +1,7 @@
 """What happens to an account's orders, followed."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +20,16 @@ from resolvers.requests import account_for, permitted
 #: A subscription looks into the log this often (seconds) even if no bell rings.
 LOOK_AGAIN = 10.0
 _CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent(Event):
+    """An event of an order, with the order as it stood when the event was read."""
+
+    order: Order
+
+
+_OF_EVENTS = [each.name for each in fields(Event)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ def _about_order(event: Event) -> bool:
     return event.type.startswith("ORDER_")
 
 
-async def order_events(context: Context, account_id: str, after: int) -> AsyncGenerator[Event, None]:
+async def order_events(context: Context, account_id: str, after: int) -> AsyncGenerator[OrderEvent, None]:
     """The account's order events past ``after``, then each new one as it is committed.
 
     The bell is taken before the log is read, so nothing falls between; the stream's sequence is gapless over all of
@@ -65,7 +75,6 @@ async def order_events(context: Context, account_id: str, after: int) -> AsyncGe
                     # What was read with the event needs no reading of its own.
                     context.loaders.account.prime(account.id, news.account)
                     order = news.orders[UUID(event.data["order"])]
-                    context.loaders.order.prime(order.id, order)
-                    yield event
+                    yield OrderEvent(order=order, **{name: getattr(event, name) for name in _OF_EVENTS})
             if len(news.events) < _CHUNK:
                 await bell.wait(LOOK_AGAIN)
