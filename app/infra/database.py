@@ -101,8 +101,13 @@ def _leave_if_closed(connection: Any, *_: object) -> None:
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
-    """One read-only transaction that sees one tenant, all of it as of one moment."""
+async def reading(engine: AsyncEngine, tenant_id: UUID, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
+    """One read-only transaction that sees one tenant, all of it as of one moment.
+
+    ``by_key`` says that everything is found by its key. Row-level security adds the tenant to each search, and while
+    a table has no statistics the planner would read the whole of the tenant's index for each key: 40 keys among 5,000
+    events took 4 ms instead of 0.1.
+    """
     async with engine.connect() as connection:
         driver: EngineConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
         try:
@@ -110,6 +115,7 @@ async def reading(engine: AsyncEngine, tenant_id: UUID) -> AsyncIterator[AsyncCo
             await driver.execute(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                 f" SELECT set_config('app.tenant', '{tenant_id.hex}', true)"
+                + ("; SET LOCAL enable_bitmapscan = off" if by_key else "")
             )
             yield connection
             if not driver.is_closed():

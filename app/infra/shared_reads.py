@@ -78,7 +78,7 @@ class SharedReads:
         for each in asked:
             groups.setdefault(each.fetch, []).append(each)
         found: dict[Fetch[Any, Any], Mapping[Any, Any]] = {}
-        async with reading(self._engine, tenant_id) as connection:
+        async with reading(self._engine, tenant_id, by_key=True) as connection:
             for fetch, group in groups.items():
                 found[fetch] = await fetch(connection, list({each.key: None for each in group}))
         for each in asked:
