@@ -11,6 +11,7 @@ from app.fix_venues import fix_venue
 from app.infra.database import api_engine, engine_pool
 from app.infra.doorbell import PostgresDoorbell
 from app.infra.hub import Hub
+from app.infra.shared_reads import SharedReads
 from app.kernel.clock import SystemClock
 from app.ledger.writers import Writers
 from app.market import clock as market_clock
@@ -41,6 +42,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
     await asyncio.gather(*(asyncio.to_thread(calendar_of, exchange) for exchange in (XNYS, ALWAYS_OPEN)))
     pool = await engine_pool(url, 10)
     api = api_engine(url, 10)
+    shared_reads = SharedReads(api)
     hub = Hub(Broadcast(backend=PostgresDoorbell(url)))
     try:
         async with pool.acquire() as connection:
@@ -72,12 +74,22 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
             ]
             try:
                 yield Services(
-                    api, pool, writers, market, engine, hub, clock, sandbox_rail=settings.sandbox_rail, simulated=True
+                    api=api,
+                    shared_reads=shared_reads,
+                    engine_pool=pool,
+                    writers=writers,
+                    market=market,
+                    orders=engine,
+                    hub=hub,
+                    clock=clock,
+                    sandbox_rail=settings.sandbox_rail,
+                    simulated=True,
                 )
             finally:
                 for task in running_tasks:
                     task.cancel()
                 writers.stop()
     finally:
+        await shared_reads.close()
         await api.dispose()
         await pool.close()

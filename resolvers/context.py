@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.infra.database import EnginePool, reading
 from app.infra.hub import Hub
+from app.infra.shared_reads import Fetch, SharedReads
 from app.kernel.clock import Clock
 from app.kernel.principal import Principal
 from app.ledger.writers import Writers
@@ -16,12 +18,16 @@ from app.market.market import Market
 from app.orders.engine import OrderEngine
 from resolvers.loaders import Loaders
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The rooms of app, wired together. One per process."""
 
     api: AsyncEngine
+    shared_reads: SharedReads
     engine_pool: EnginePool
     writers: Writers
     market: Market
@@ -64,6 +70,13 @@ class Context:
                 opening = reading(self.services.api, self.principal.tenant_id)
                 self._connection = await self._open.enter_async_context(opening)
             yield self._connection
+
+    async def share(self, fetch: Fetch[K, V], key: K) -> V | None:
+        """One thing of the caller's tenant, read together with what other operations ask for now.
+
+        Not of the operation's own moment: for what comes before it, such as whether it is allowed at all.
+        """
+        return await self.services.shared_reads.load(self.principal.tenant_id, fetch, key)
 
     async def renew(self) -> None:
         """Forget what was read: after a change, and before each event of a subscription."""

@@ -15,7 +15,7 @@ from app.orders.reads import OrderFilter, market_orders, orders_found
 from app.orders.types import MarketOrder, Order, OrderStatus, OrderType
 from resolvers.context import Context
 from resolvers.market import by_symbol
-from resolvers.orders import LOOK_AGAIN
+from resolvers.order_events import LOOK_AGAIN
 from resolvers.paging import cursor_number
 from resolvers.requests import parse_id
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,7 @@ from app.cases.reads import cases_by_id, entries_of
 from app.cases.types import Case, CaseEntry
 from app.clients.reads import accounts_by_book, accounts_by_id
 from app.clients.types import Account
+from app.infra.shared_reads import Fetch
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
 from app.ledger.reads import activity, cash_by_book, events_at, positions_by_book, transfers_at
@@ -33,47 +34,8 @@ from app.risk.types import RiskRule
 
 K = TypeVar("K")
 V = TypeVar("V")
-D = TypeVar("D")
 P = TypeVar("P")
 Read = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-
-
-class Loaders:
-    """One loader per kind of thing. An absent thing loads as None, or as nothing of it: no cash, no positions."""
-
-    def __init__(self, read: Read) -> None:
-        self.account: DataLoader[UUID, Account | None] = _loader(read, accounts_by_id, None)
-        self.account_by_book: DataLoader[int, Account | None] = _loader(read, accounts_by_book, None)
-        self.cash: DataLoader[int, Cash] = _loader(read, cash_by_book, Cash())
-        self.positions: DataLoader[int, list[Position]] = _loader(read, positions_by_book, [])
-        self.costs: DataLoader[int, dict[int, int]] = _loader(read, _costs_by_book, {})
-        self.order: DataLoader[UUID, Order | None] = _loader(read, orders_by_id, None)
-        self.market_order: DataLoader[UUID, MarketOrder | None] = _loader(read, market_orders_by_id, None)
-        self.executions: DataLoader[UUID, list[Execution]] = _loader(read, executions_of, [])
-        self.allocations: DataLoader[tuple[UUID, PageOf[UUID]], Page[Allocation]] = _loader(
-            read, _paged(allocations_of), _NOTHING
-        )
-        self.venue_order: DataLoader[UUID, VenueOrderState | None] = _loader(read, venue_orders_of, None)
-        self.orders: DataLoader[tuple[UUID, PageOf[UUID]], Page[Order]] = _loader(read, _paged(orders_of), _NOTHING)
-        self.activity: DataLoader[tuple[int, PageOf[int]], Page[Event]] = _loader(read, _paged(activity), _NOTHING)
-        self.event: DataLoader[tuple[int, int], Event | None] = _loader(read, events_at, None)
-        self.risk_rule: DataLoader[UUID, RiskRule | None] = _loader(read, rules_by_id, None)
-        self.case: DataLoader[UUID, Case | None] = _loader(read, cases_by_id, None)
-        self.case_entries: DataLoader[tuple[UUID, PageOf[UUID]], Page[CaseEntry]] = _loader(
-            read, _paged(entries_of), _NOTHING
-        )
-        self.transfers: DataLoader[tuple[int, int], list[Transfer]] = _loader(read, transfers_at, [])
-
-
-def _loader(
-    read: Read, fetch: Callable[[AsyncConnection, Sequence[K]], Awaitable[Mapping[K, V]]], absent: D
-) -> DataLoader[K, V | D]:
-    async def load(keys: list[K]) -> list[V | D]:
-        async with read() as connection:
-            found = await fetch(connection, keys)
-        return [found.get(key, absent) for key in keys]
-
-    return DataLoader(load_fn=load)
 
 
 _NOTHING: Page[Any] = Page([], has_next=False, has_previous=False)
@@ -101,3 +63,49 @@ async def _costs_by_book(connection: AsyncConnection, books: Sequence[int]) -> d
     for (book, instrument), cost in (await cost_by_position(connection, books)).items():
         costs[book][instrument] = cost
     return costs
+
+
+class _Each(Generic[K, V]):
+    """The loader of one kind of thing, made when a field first asks for it: most operations ask for few kinds."""
+
+    def __init__(self, fetch: Fetch[K, V], absent: V) -> None:
+        self._fetch = fetch
+        self._absent = absent
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, loaders: "Loaders", _: type) -> DataLoader[K, V]:
+        async def load(keys: list[K]) -> list[V]:
+            async with loaders.read() as connection:
+                found = await self._fetch(connection, keys)
+            return [found.get(key, self._absent) for key in keys]
+
+        # Kept with the loaders under its own name, where it is found first from now on.
+        made = loaders.__dict__[self._name] = DataLoader(load_fn=load)
+        return made
+
+
+class Loaders:
+    """One loader per kind of thing. An absent thing loads as None, or as nothing of it: no cash, no positions."""
+
+    account = _Each[UUID, Account | None](accounts_by_id, None)
+    account_by_book = _Each[int, Account | None](accounts_by_book, None)
+    cash = _Each[int, Cash](cash_by_book, Cash())
+    positions = _Each[int, list[Position]](positions_by_book, [])
+    costs = _Each[int, dict[int, int]](_costs_by_book, {})
+    order = _Each[UUID, Order | None](orders_by_id, None)
+    market_order = _Each[UUID, MarketOrder | None](market_orders_by_id, None)
+    executions = _Each[UUID, list[Execution]](executions_of, [])
+    allocations = _Each[tuple[UUID, PageOf[UUID]], Page[Allocation]](_paged(allocations_of), _NOTHING)
+    venue_order = _Each[UUID, VenueOrderState | None](venue_orders_of, None)
+    orders = _Each[tuple[UUID, PageOf[UUID]], Page[Order]](_paged(orders_of), _NOTHING)
+    activity = _Each[tuple[int, PageOf[int]], Page[Event]](_paged(activity), _NOTHING)
+    event = _Each[tuple[int, int], Event | None](events_at, None)
+    risk_rule = _Each[UUID, RiskRule | None](rules_by_id, None)
+    case = _Each[UUID, Case | None](cases_by_id, None)
+    case_entries = _Each[tuple[UUID, PageOf[UUID]], Page[CaseEntry]](_paged(entries_of), _NOTHING)
+    transfers = _Each[tuple[int, int], list[Transfer]](transfers_at, [])
+
+    def __init__(self, read: Read) -> None:
+        self.read = read

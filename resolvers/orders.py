@@ -1,29 +1,23 @@
-"""Orders: placing, previewing, canceling, following."""
+"""Orders: placing, previewing, canceling."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from app.clients.reads import accounts_by_id
 from app.clients.types import Account
-from app.identity.policy import Action, Denied
+from app.identity.policy import Action
 from app.kernel.errors import Refusal
-from app.kernel.events import Event
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
 from app.ledger.commit import Batch
 from app.ledger.idempotency import idempotency_key
-from app.ledger.reads import stream_after
 from app.ledger.types import Cash
-from app.ledger.writers import stream_of_book
 from app.market.calendar import calendar_of
 from app.market.types import Instrument, Quote, Side, TimeInForce
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.place import PlaceOrder, place
 from app.orders.preview import Preview, preview
-from app.orders.reads import orders_by_id
 from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.request import (
     Size,
@@ -38,10 +32,6 @@ from app.orders.terms import terms_of
 from app.orders.types import Group, Order, OrderStatus, OrderType, Replacement, Terms, group_terms
 from resolvers.context import Context
 from resolvers.requests import RequestError, account_for, parse_id, parse_key, permitted
-
-#: A subscription looks into the log this often (seconds) even if no bell rings.
-LOOK_AGAIN = 10.0
-_CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +73,10 @@ async def find(context: Context, order_id: UUID) -> Order | None:
 
 
 async def place_order(context: Context, request: OrderRequest, key: str) -> Order:
-    """Check, hold, accept. Raises a ``Refusal``; then nothing has changed."""
+    """Check, hold, accept; answers the order as it was accepted, or for a repeated request as it stands.
+
+    Raises a ``Refusal``; then nothing has changed.
+    """
     account = await account_for(context, request.account_id, Action.TRADE)
     principal = context.principal
     idempotency = idempotency_key(principal.actor, parse_key(key), "placeOrder", _as_asked(request))
@@ -93,18 +86,18 @@ async def place_order(context: Context, request: OrderRequest, key: str) -> Orde
         instrument, quote, size, terms = _checked(context, request)
     except Refusal:
         # A repeated request gets its first answer, whatever has become of the market since.
-        order_id = await writer.answered(idempotency)
-        if order_id is None:
+        accepted: Order | UUID | None = await writer.answered(idempotency)
+        if accepted is None:
             raise
     else:
         command = PlaceOrder(
             account.id, account.book_id, instrument.id, request.side, size, quote, principal.actor, terms
         )
         await context.renew()  # nothing is read while waiting for the commit, so no connection is held either
-        order_id = await writer.submit(place, command, idempotency)
+        accepted = await writer.submit(place, command, idempotency)
         group = Group(account.journal_id, instrument.id, request.side, group_terms(terms))
         context.services.orders.notice(group)
-    return await _fresh(context, order_id)
+    return accepted if isinstance(accepted, Order) else await _fresh(context, accepted)
 
 
 async def preview_order(context: Context, request: OrderRequest) -> OrderPreview:
@@ -223,35 +216,6 @@ async def _let_engine_know(context: Context, order_id: UUID) -> Order:
         if successor is not None and successor.status is OrderStatus.ACCEPTED:
             engine.notice(successor.group)
     return order
-
-
-async def order_events(context: Context, account_id: str, after: int) -> AsyncGenerator[Event, None]:
-    """The account's order events past ``after``, then each new one as it is committed.
-
-    The bell is taken before the log is read, so nothing falls between; the stream's sequence is gapless over all of
-    the account's events, of which those about orders are passed on. Who may see is asked again with every look.
-    """
-    account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
-    async with context.services.hub.listen(stream_of_book(account.book_id)) as bell:
-        while True:
-            async with context.read() as connection:
-                current = (await accounts_by_id(connection, [account.id])).get(account.id)
-                if current is None or not permitted(context, Action.VIEW_ACCOUNT, current):
-                    raise Denied(Action.VIEW_ACCOUNT)
-                events = await stream_after(connection, account.book_id, after, _CHUNK)
-                theirs = {event.data["order"] for event in events if event.type.startswith("ORDER_")}
-                orders = await orders_by_id(connection, [UUID(id_) for id_ in theirs]) if theirs else {}
-            for event in events:
-                after = event.sequence
-                if event.type.startswith("ORDER_"):
-                    await context.renew()
-                    # What was read with the event needs no reading of its own.
-                    context.loaders.account.prime(current.id, current)
-                    order = orders[UUID(event.data["order"])]
-                    context.loaders.order.prime(order.id, order)
-                    yield event
-            if len(events) < _CHUNK:
-                await bell.wait(LOOK_AGAIN)
 
 
 def _checked(context: Context, request: OrderRequest) -> tuple[Instrument, Quote, Size, Terms]:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
+from app.clients.reads import accounts_by_id
 from app.clients.types import Account
 from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
@@ -45,7 +46,7 @@ def parse_key(key: str) -> UUID:
 
 async def account_for(context: Context, global_id: str, action: Action, path: str = "accountId") -> Account:
     """The account, if the caller may do this with it. One that they may not see does not exist for them."""
-    account = await context.loaders.account.load(parse_id(global_id, "Account", path))
+    account = await context.share(accounts_by_id, parse_id(global_id, "Account", path))
     if account is None or not permitted(context, Action.VIEW_ACCOUNT, account):
         raise Refusal(RequestError.NOT_FOUND, f"There is no account {global_id} that you can see.", path)
     if not permitted(context, action, account):

@@ -7,12 +7,10 @@ import strawberry
 
 from app.kernel import events
 from app.kernel.money import parse, to_units
-from resolvers import journal as resolve_journal
 from resolvers.ids import encode_cursor
 from schema.event_types import EventType
 from schema.money import Money, dollars
 from schema.orders import Order
-from schema.relay import Info
 from schema.scalars import Decimal
 
 Event_ = strawberry.Parent[events.Event]
@@ -46,10 +44,6 @@ def _event_cursor(root: Event_) -> str:
     return encode_cursor(root.sequence)
 
 
-async def _event_order(root: Event_, info: Info) -> Any:
-    return await resolve_journal.order_of(info.context, root)
-
-
 def _event_reason(root: Event_) -> str | None:
     return root.data.get("reason")
 
@@ -58,7 +52,7 @@ def _event_reason(root: Event_) -> str | None:
 class OrderEvent:
     cursor: str = strawberry.field(resolver=_event_cursor, description="Pass it as `after` to go on from here.")
     type: EventType = strawberry.field(description="What happened.")
-    order: Order = strawberry.field(resolver=_event_order, description="The order as it stands now.")
+    order: Order = strawberry.field(description="The order as it stands now.")
     last_quantity: Decimal | None = strawberry.field(
         resolver=figure("last_quantity"),
         description="How many this event filled; negative when a deal was taken back. Null in events of old.",

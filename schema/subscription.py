@@ -9,7 +9,7 @@ import strawberry
 from resolvers import desk as resolve_desk
 from resolvers import live as resolve_live
 from resolvers import market as resolve_market
-from resolvers import orders as resolve_orders
+from resolvers import order_events as resolve_orders
 from resolvers.paging import cursor_number
 from schema.accounts import AccountValue
 from schema.desk import DeskEvent

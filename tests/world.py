@@ -38,7 +38,7 @@ from app.orders.reads import orders_by_id
 from app.orders.reports import Outcome, apply_reports
 from app.orders.request import size_of
 from app.orders.terms import terms_of
-from app.orders.types import Group, Order, OrderType, group_terms
+from app.orders.types import Order, OrderType
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Report
@@ -118,9 +118,9 @@ class World:
         type_ = OrderType.MARKET if limit is None else OrderType.LIMIT
         terms = terms_of(type_, _decimal(limit), time_in_force, expires_at, instrument, self.clock.now())
         command = PlaceOrder(account.id, account.book_id, instrument.id, side, size, quote, "test", terms)
-        id_ = await self.commits.submit(place, command)
-        self.engine.notice(Group(self.commits.journal.id, instrument.id, side, group_terms(terms)))
-        return id_
+        order = await self.commits.submit(place, command)
+        self.engine.notice(order.group)
+        return order.id
 
     async def cancel(self, id_: UUID) -> None:
         """Cancel an order, and let the engine know."""

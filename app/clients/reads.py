@@ -9,18 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clients.tables import account
 from app.clients.types import Account, AccountStatus
+from app.infra.database import among_keys
 from app.kernel.paging import Page, PageOf, page_from
+
+_BY_ID = select(account).where(among_keys(account.c.id))
+_BY_BOOK = select(account).where(among_keys(account.c.book_id))
 
 
 async def accounts_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Account]:
     """Accounts by id; unknown ids are absent."""
-    rows = await connection.execute(select(account).where(account.c.id.in_(ids)))
+    rows = await connection.execute(_BY_ID, {"keys": ids})
     return {found.id: found for found in map(_account, rows)}
 
 
 async def accounts_by_book(connection: AsyncConnection, books: Sequence[int]) -> dict[int, Account]:
     """Accounts by their book in the ledger; other books are absent."""
-    rows = await connection.execute(select(account).where(account.c.book_id.in_(books)))
+    rows = await connection.execute(_BY_BOOK, {"keys": books})
     return {found.book_id: found for found in map(_account, rows)}
 
 

@@ -127,8 +127,11 @@ async def _in_time(
 ) -> ExecutionResult:
     """What ``run`` makes of the executor, or an error once the limit (seconds) has passed."""
     try:
+        result = run(executor)
+        if not inspect.isawaitable(result):
+            return result  # nothing had to be waited for
         async with asyncio.timeout(limit):
-            return await _value(run(executor))
+            return await result
     except TimeoutError:
         message = f"The operation took longer than {limit:g} s and was given up."
         if executor.operation.operation is OperationType.MUTATION:

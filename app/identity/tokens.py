@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -63,23 +64,29 @@ class LocalKey:
 
     def verify(self, token: str) -> Principal:
         """The token's principal; raises ``InvalidToken`` for anything that is not a current access token of ours."""
-        try:
-            decoded = jwt.decode_complete(
-                token,
-                self.secret,
-                algorithms=[ALGORITHM],
-                audience=self.audience,
-                issuer=self.issuer,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False, "verify_iat": False},
-            )
-            if decoded["header"].get("typ") != TYPE:
-                raise InvalidToken(f"the token's typ must be {TYPE}")
-            principal = _principal(decoded["payload"])
-        except (jwt.PyJWTError, ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError) as error:
-            raise InvalidToken("the token can't be verified; sign in again") from error
+        principal = _verified(token, self.secret, self.issuer, self.audience)
         if principal.expires_at <= self.clock.now():
             raise InvalidToken("the token has expired; sign in again")
         return principal
+
+
+@lru_cache(10_000)
+def _verified(token: str, secret: bytes, issuer: str, audience: str) -> Principal:
+    """What the token says, whatever the time; tokens that are not ours are not remembered."""
+    try:
+        decoded = jwt.decode_complete(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=audience,
+            issuer=issuer,
+            options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False, "verify_iat": False},
+        )
+        if decoded["header"].get("typ") != TYPE:
+            raise InvalidToken(f"the token's typ must be {TYPE}")
+        return _principal(decoded["payload"])
+    except (jwt.PyJWTError, ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError) as error:
+        raise InvalidToken("the token can't be verified; sign in again") from error
 
 
 def _principal(claims: dict[str, Any]) -> Principal:

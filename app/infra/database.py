@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import MetaData, Numeric, TypeDecorator, text
+import orjson
+from sqlalchemy import ColumnElement, MetaData, Numeric, TypeDecorator, any_, bindparam, event
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.kernel.money import to_decimal, to_units
@@ -42,6 +45,14 @@ class Units(TypeDecorator[int]):
         return None if value is None else to_units(value)
 
 
+def among_keys(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the column is one of the list ``keys`` that comes with the statement.
+
+    With it a statement can be made once: it is the same for any number of keys, here and in the database.
+    """
+    return column == any_(bindparam("keys", type_=ARRAY(column.type)))
+
+
 ENGINE_ROLE = "wealthgraph_engine"
 API_ROLE = "wealthgraph_api"
 
@@ -70,21 +81,46 @@ async def engine_pool(url: str, size: int) -> EnginePool:
 def api_engine(url: str, size: int) -> AsyncEngine:
     """SQLAlchemy's engine for the API's reads. The caller disposes of it."""
     settings = {"role": API_ROLE, "application_name": "wealthgraph-api", "statement_timeout": READ_TIMEOUT}
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: asyncpg.connect(url, server_settings=settings),
         pool_size=size,
         max_overflow=0,
-        isolation_level="REPEATABLE READ",
+        isolation_level="AUTOCOMMIT",  # it is ``reading`` that begins and ends transactions
         pool_reset_on_return=None,
+        json_deserializer=orjson.loads,
     )
+    event.listen(engine.sync_engine, "checkout", _leave_if_closed)
+    return engine
+
+
+def _leave_if_closed(connection: Any, *_: object) -> None:
+    """The pool then takes another: this one was lost while nobody used it, or given up by ``reading``."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
-    """One read-only transaction that sees one tenant, all of it as of one moment."""
+async def reading(engine: AsyncEngine, tenant_id: UUID, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
+    """One read-only transaction that sees one tenant, all of it as of one moment.
+
+    ``by_key`` says that everything is found by its key. Row-level security adds the tenant to each search, and while
+    a table has no statistics the planner would read the whole of the tenant's index for each key: 40 keys among 5,000
+    events took 4 ms instead of 0.1.
+    """
     async with engine.connect() as connection:
-        connection = await connection.execution_options(postgresql_readonly=True)
-        async with connection.begin():
-            await connection.execute(text("SELECT set_config('app.tenant', :tenant, true)"), {"tenant": str(tenant_id)})
+        driver: EngineConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+        try:
+            # One message, so that there is no transaction without its tenant; and the tenant ends with it.
+            await driver.execute(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                f" SELECT set_config('app.tenant', '{tenant_id.hex}', true)"
+                + ("; SET LOCAL enable_bitmapscan = off" if by_key else "")
+            )
             yield connection
+            if not driver.is_closed():
+                await driver.execute("COMMIT")
+        except BaseException:
+            # Where it stands is uncertain now, so nobody gets it again; this can't be interrupted.
+            driver.terminate()
+            raise

@@ -87,8 +87,9 @@ class GroupCommit:
     async def submit(self, use_case: UseCase[C, A], command: C, key: IdempotencyKey | None = None) -> A:
         """Run the command in the next batch; answers once it is durable.
 
-        With a ``key`` the first answer is stored and given again to the same request. Raises the ``Refusal`` of the
-        use case, ``Overloaded`` when the queue is full, ``OutcomeUnknown`` when the connection broke while committing.
+        With a ``key`` the first answer (or its ``id``) is stored, and given again to the same request. Raises the
+        ``Refusal`` of the use case, ``Overloaded`` when the queue is full, ``OutcomeUnknown`` when the connection broke
+        while committing.
         """
         waiting = _Waiting(use_case, command, key, asyncio.get_running_loop().create_future())
         try:

@@ -49,7 +49,10 @@ def idempotency_key(caller: str, key: UUID, operation: str, request: dict[str, A
 async def answer_once(
     batch: Batch, use_case: UseCase[Any, Any], asked: Sequence[tuple[Any, IdempotencyKey | None]]
 ) -> list[Any]:
-    """Answer known keys from the store and the rest through the use case, whose answers to keys are stored."""
+    """Answer known keys from the store and the rest through the use case, whose answers to keys are stored.
+
+    What a use case answers is an id, or a thing that has one: of that the id is stored, and given to who asks again.
+    """
     known = await _stored(batch.connection, batch.journal.id, [key for _, key in asked if key])
     fresh: list[int] = []
     seen = set(known)
@@ -106,7 +109,7 @@ async def _stored(
     return {(row["caller"], row["key"]): (row["request_hash"], UUID(row["answer"])) for row in rows}
 
 
-async def _store(batch: Batch, kept: Sequence[tuple[IdempotencyKey, UUID]]) -> None:
+async def _store(batch: Batch, kept: Sequence[tuple[IdempotencyKey, Any]]) -> None:
     if not kept:
         return
     await batch.connection.execute(
@@ -116,6 +119,6 @@ async def _store(batch: Batch, kept: Sequence[tuple[IdempotencyKey, UUID]]) -> N
         [key.caller for key, _ in kept],
         [key.key for key, _ in kept],
         [key.request_hash for key, _ in kept],
-        [str(answer) for _, answer in kept],
+        [str(getattr(answer, "id", answer)) for _, answer in kept],
         batch.recorded_at,
     )

@@ -1,11 +1,11 @@
 """Batched reads of balances, positions and the log. Amounts are units of 1e-8."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Select, func, literal, select, true, tuple_
+from sqlalchemy import BigInteger, Select, bindparam, func, literal, select, true, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,10 +76,28 @@ async def activity(connection: AsyncConnection, books: Sequence[int], asked: Pag
     return {book: page_from(events, asked) for book, events in found.items()}
 
 
-async def stream_after(connection: AsyncConnection, book: int, sequence: int, limit: int) -> list[Event]:
-    """A book's events past ``sequence``, oldest first."""
-    query = select(event).where(event.c.book_id == book, event.c.sequence > sequence)
-    return await _events(connection, query.order_by(event.c.sequence).limit(limit))
+def _streams_after() -> Select[Any]:
+    books, sequences = (bindparam(name, type_=ARRAY(BigInteger)) for name in ("books", "sequences"))
+    wanted = func.unnest(books, sequences).table_valued("book", "past").render_derived(name="wanted")
+    query = select(event).where(event.c.book_id == wanted.c.book, event.c.sequence > wanted.c.past)
+    page = query.order_by(event.c.sequence).limit(bindparam("limit", type_=BigInteger)).lateral("page")
+    return select(wanted.c.past, page).select_from(wanted.join(page, true()))
+
+
+_STREAMS_AFTER = _streams_after()
+
+
+async def streams_after(
+    connection: AsyncConnection, places: Sequence[tuple[int, int]], limit: int
+) -> dict[tuple[int, int], list[Event]]:
+    """By book and sequence number: the book's events past it, oldest first, up to so many of each."""
+    books, sequences = zip(*places, strict=True)
+    rows = await connection.execute(_STREAMS_AFTER, {"books": books, "sequences": sequences, "limit": limit})
+    found: dict[tuple[int, int], list[Event]] = {place: [] for place in places}
+    for past, *values in rows:
+        each = _event(values)
+        found[each.book, past].append(each)
+    return found
 
 
 async def log_after(connection: AsyncConnection, journal_id: int, position: int, limit: int) -> list[Event]:
@@ -170,7 +188,7 @@ async def _events(connection: AsyncConnection, query: Select[Any]) -> list[Event
     return [_event(row) for row in await connection.execute(query)]
 
 
-def _event(row: Row[Any]) -> Event:
-    values: list[Any] = list(row)
+def _event(row: Iterable[Any]) -> Event:
+    values = list(row)
     values[4] = EventType(values[4])
     return Event(*values)

@@ -41,29 +41,32 @@ class PlaceOrder:
         return self.terms.limit_price or reference_price(self.side, self.quote)
 
 
-async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[UUID | Refusal]:
-    """Hold what each order needs and accept it; answers the orders' ids, or why not."""
+async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[Order | Refusal]:
+    """Hold what each order needs and accept it; answers the orders as they were accepted, or why not."""
     available = await _sellable(batch, commands)
     drafts = [draft_of(batch, command, available) for command in commands]
     controls = await controls_of(batch, [command.account_id for command in commands])
-    answers: list[UUID | Refusal] = []
+    answers: list[Order | Refusal] = []
     passed: list[tuple[int, Order]] = []
     for command, draft in zip(commands, drafts, strict=True):
         if isinstance(draft, Refusal):
             answers.append(draft)
             continue
         refusal = controls.review(draft, command.quote)
-        answers.append(refusal or draft.id)
+        answers.append(refusal or draft)
         if refusal is None:
             passed.append((len(answers) - 1, draft))
     entries = [_entry(batch, draft, commands[index].actor, controls) for index, draft in passed]
-    accepted: list[Order] = []
+    accepted: dict[int, Order] = {}
     for (index, draft), verdict in zip(passed, await batch.post(entries), strict=True):
         if isinstance(verdict, Refused):
             answers[index] = controls.explain(draft, verdict) or declined(draft.side, draft.held, verdict)
         else:
-            accepted.append(replace(draft, funding=Funding(*verdict.taken)) if draft.side is Side.BUY else draft)
-    await record_orders(batch, await with_funding_dates(batch, accepted))
+            accepted[index] = replace(draft, funding=Funding(*verdict.taken)) if draft.side is Side.BUY else draft
+    orders = await with_funding_dates(batch, list(accepted.values()))
+    await record_orders(batch, orders)
+    for index, order in zip(accepted, orders, strict=True):
+        answers[index] = order
     return answers
 
 

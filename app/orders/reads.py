@@ -10,16 +10,20 @@ from sqlalchemy import ColumnElement, Select, Uuid, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.infra.database import among_keys
 from app.kernel.paging import Page, PageOf, page_from
 from app.market.types import Side
 from app.orders.rows import market_order_from, order_from, venue_order_from
 from app.orders.tables import allocation, customer_order, execution, lot, market_order, venue_order
 from app.orders.types import MarketOrder, Order, OrderStatus, OrderType, VenueOrderState
 
+_ORDERS = select(customer_order).where(among_keys(customer_order.c.id))
+_MARKET_ORDERS = select(market_order).where(among_keys(market_order.c.id))
+
 
 async def orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Order]:
     """Orders by id; unknown ids are absent."""
-    rows = await connection.execute(select(customer_order).where(customer_order.c.id.in_(ids)))
+    rows = await connection.execute(_ORDERS, {"keys": ids})
     return {found.id: found for found in map(order_from, rows.mappings())}
 
 
@@ -43,7 +47,7 @@ async def orders_of(
 
 async def market_orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, MarketOrder]:
     """Market orders by id; unknown ids are absent."""
-    rows = await connection.execute(select(market_order).where(market_order.c.id.in_(ids)))
+    rows = await connection.execute(_MARKET_ORDERS, {"keys": ids})
     return {found.id: found for found in map(market_order_from, rows.mappings())}
 
 

@@ -85,9 +85,9 @@ class Floor:
 
     async def place(self, command: PlaceOrder) -> UUID:
         """Accepted and noticed, as the API does it."""
-        id_ = await self.commits.submit(place, command)
-        self.engine.notice(self.group(command))
-        return id_
+        order = await self.commits.submit(place, command)
+        self.engine.notice(order.group)
+        return order.id
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -1,7 +1,9 @@
 """Orders through a server as it is served: placed over HTTP, their fills awaited on a WebSocket subscription.
 
 The server is a process of its own, and so is its database; the customers are this process, over connections that they
-keep. The paper venue behaves as in the demo: it takes its time, and deals some orders in parts.
+keep, and all three share the machine: what the customers take of it is told too. A customer has one order under way, so
+the rate cannot exceed the number of customers over the time from request to fill. The paper venue behaves as in the
+demo: it takes its time, and deals some orders in parts.
 """
 
 import asyncio
@@ -13,13 +15,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import orjson
 
-from app.demo.client import Client
 from benchmarks.orders.floor import SYMBOLS
+from benchmarks.orders.wire import Wire
 from tests.orders.servers import Servers, servers
 
 USERS = 64
@@ -35,41 +38,24 @@ FOLLOW = """subscription($account: ID!) { orderEvents(accountId: $account) { typ
 
 
 @dataclass(slots=True)
-class Wire:
-    """One HTTP connection that is kept, with as little of a client as will do: it shares the machine."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def post(self, token: str, query: str, variables: dict[str, str]) -> dict:
-        """The data of a mutation."""
-        body = orjson.dumps({"query": query, "variables": variables})
-        head = (
-            f"POST /graphql HTTP/1.1\r\nhost: benchmark\r\nauthorization: Bearer {token}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        self.writer.write(head.encode() + body)
-        answer = await self.reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        content = orjson.loads(await self.reader.readexactly(length))
-        assert "errors" not in content, content
-        return content["data"]
-
-
-@dataclass(slots=True)
 class Customer:
     """A user with an account, who follows their orders and has one under way at a time."""
 
-    client: Client
     token: str
+    wire: Wire
     account: str = ""
     filled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-    following: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def head(self) -> bytes:
+        return (
+            f"POST /graphql HTTP/1.1\r\nhost: benchmark\r\nauthorization: Bearer {self.token}\r\n"
+            "content-type: application/json\r\n"
+        ).encode()
 
     async def follow(self) -> None:
-        async for data in self.client.follow(FOLLOW, {"account": self.account}):
+        async for data in self.wire.follow(self.token, FOLLOW, {"account": self.account}):
             event = data["orderEvents"]
-            self.following.set()
             if event["type"] in ("ORDER_FILLED", "ORDER_CANCELED", "ORDER_REJECTED"):
                 self.filled.put_nowait(event["order"]["id"])
 
@@ -81,10 +67,11 @@ class Crowd:
     customers: list[Customer]
     wires: asyncio.Queue[Wire]
 
-    async def post(self, customer: Customer, query: str, **variables: str) -> dict:
+    async def post(self, customer: Customer, query: str, **variables: str) -> dict[str, Any]:
+        body = orjson.dumps({"query": query, "variables": variables | {"key": str(uuid4())}})
         wire = await self.wires.get()
         try:
-            return await wire.post(customer.token, query, variables | {"key": str(uuid4())})
+            return await wire.post(customer.head, body)
         finally:
             self.wires.put_nowait(wire)
 
@@ -114,18 +101,21 @@ async def crowd(shop: Servers, count: int) -> AsyncIterator[Crowd]:
     address = urlsplit(shop.servers[0].url)
     wires: asyncio.Queue[Wire] = asyncio.Queue()
     async with AsyncExitStack() as stack:
-        for _ in range(CONNECTIONS):
+
+        async def connected() -> Wire:
             wire = Wire(*await asyncio.open_connection(address.hostname, address.port))
             stack.callback(wire.writer.close)
-            wires.put_nowait(wire)
-        clients = [shop.client(0, uuid4()) for _ in range(count)]
-        found = Crowd([Customer(client, client._token) for client in clients], wires)
+            return wire
+
+        for _ in range(CONNECTIONS):
+            wires.put_nowait(await connected())
+        found = Crowd([Customer(shop.token(uuid4()), await connected()) for _ in range(count)], wires)
         await asyncio.gather(*(found.arrive(each) for each in found.customers))
-        following = [asyncio.create_task(each.follow()) for each in found.customers]
-        yield found
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
+        async with asyncio.TaskGroup() as tasks:
+            following = [tasks.create_task(each.follow()) for each in found.customers]
+            yield found
+            for task in following:
+                task.cancel()
 
 
 async def run(url: str, orders: int, users: int = USERS) -> None:

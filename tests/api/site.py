@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 
 from app.gateway.serve import Server, listen, make_server
 from app.identity.tokens import LocalKey
+from app.infra.shared_reads import SharedReads
 from app.kernel.ids import new_id
 from app.kernel.principal import Role, Scope
 from app.main import application
@@ -158,13 +159,14 @@ async def serving(url: str, *, sandbox_rail: bool = True) -> AsyncIterator[Site]
     """The product on the database at ``url``, with a tenant and a clock of its own."""
     async with running(url) as world:
         services = Services(
-            world.api,
-            world.pool,
-            world.writers,
-            world.market,
-            world.engine,
-            world.hub,
-            world.clock,
+            api=world.api,
+            shared_reads=SharedReads(world.api),
+            engine_pool=world.pool,
+            writers=world.writers,
+            market=world.market,
+            orders=world.engine,
+            hub=world.hub,
+            clock=world.clock,
             sandbox_rail=sandbox_rail,
             simulated=True,
         )
@@ -179,3 +181,4 @@ async def serving(url: str, *, sandbox_rail: bool = True) -> AsyncIterator[Site]
             yield Site(world, key, listening.getsockname()[1], server)
         finally:
             await server.shutdown(sockets=[listening])
+            await services.shared_reads.close()

@@ -18,7 +18,7 @@ from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.kernel.paging import PageOf
 from app.ledger.commit import Batch
-from app.ledger.reads import stream_after
+from app.ledger.reads import streams_after
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -49,7 +49,7 @@ async def history(world: World, id_: UUID) -> list[CaseEntry]:
 async def told(world: World) -> list[str]:
     """The types of the house's events."""
     async with world.read() as api:
-        events = await stream_after(api, world.commits.journal.house, 0, 100)
+        events = (await streams_after(api, [(world.commits.journal.house, 0)], 100))[world.commits.journal.house, 0]
     assert "venue does not know" not in str(events), "what people write stays out of the log"
     return [event.type.value for event in events]
 

@@ -32,7 +32,7 @@ from app.orders.place import PlaceOrder, place
 from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.request import Size
 from app.orders.terms import terms_of
-from app.orders.types import Group, OrderType, Replacement, Terms, group_terms
+from app.orders.types import Group, Order, OrderType, Replacement, Terms, group_terms
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Venue
@@ -104,7 +104,8 @@ class Trader:
         answer: UUID | None = None
         while answer is None:
             try:
-                answer = await self.writer.submit(use_case, command, key)
+                found = await self.writer.submit(use_case, command, key)
+                answer = found.id if isinstance(found, Order) else found
             except _LOST:
                 await asyncio.sleep(0.05)  # and ask again with the same key
         self.engine.notice(group)

@@ -47,9 +47,11 @@ class Servers:
     http: httpx2.AsyncClient
 
     def client(self, server: int, user: UUID) -> Client:
+        return Client(self.http, self.servers[server].url, self.token(user))
+
+    def token(self, user: UUID) -> str:
         tokens = LocalKey(KEY.encode(), SystemClock())
-        token = tokens.issue(self.tenant_id, user, [Role.INVESTOR], list(Scope), timedelta(hours=1))
-        return Client(self.http, self.servers[server].url, token)
+        return tokens.issue(self.tenant_id, user, [Role.INVESTOR], list(Scope), timedelta(hours=1))
 
 
 @asynccontextmanager

@@ -86,12 +86,13 @@ class Trading:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def submit(self, use_case: Any, command: Any) -> UUID | Refusal:
-        """Run a command under a key of its own, which may be repeated later."""
+        """Run a command under a key of its own, which may be repeated later; answers the id of what it made."""
         key = idempotency_key("test", new_id(), use_case.__name__, {})
         try:
-            answer: UUID = self.run(self.world.commits.submit(use_case, command, key))
+            found = self.run(self.world.commits.submit(use_case, command, key))
         except Refusal as refusal:
             return refusal
+        answer: UUID = found.id if isinstance(found, Order) else found
         self.done.append((use_case, command, key, answer))
         return answer
 

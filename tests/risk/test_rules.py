@@ -19,7 +19,7 @@ from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.money import MAX_UNITS, UNIT
 from app.ledger.commit import Batch, GroupCommit
-from app.ledger.reads import stream_after
+from app.ledger.reads import streams_after
 from app.risk.check import SetRule
 from app.risk.end import EndRule, Release, end_rules, release
 from app.risk.errors import EndRuleError, ReleaseError, SetRuleError
@@ -50,7 +50,7 @@ async def in_force(world: World, at: datetime | None = None) -> set[UUID]:
 async def events(world: World, book: int) -> list[tuple[EventType, dict[str, Any]]]:
     """What the risk room has told in the book's stream."""
     async with world.read() as connection:
-        found = await stream_after(connection, book, 0, 100)
+        found = (await streams_after(connection, [(book, 0)], 100))[book, 0]
     return [(each.type, each.data) for each in found if each.type.startswith("RISK_")]
 
 

@@ -12,7 +12,7 @@ from app.kernel.events import Event, EventType
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.ledger.commit import Batch
-from app.ledger.reads import stream_after
+from app.ledger.reads import streams_after
 from app.market.types import InstrumentKind, Side
 from app.risk.cash_account import Restriction, SoldPart
 from app.risk.errors import RiskError
@@ -56,7 +56,7 @@ async def restricted(world: World, account: Account, on: date) -> Restriction | 
 
 async def told(world: World, account: Account) -> list[Event]:
     async with world.read() as connection:
-        events = await stream_after(connection, account.book_id, 0, 100)
+        events = (await streams_after(connection, [(account.book_id, 0)], 100))[account.book_id, 0]
     return [each for each in events if each.type in (EventType.GOOD_FAITH_VIOLATION, EventType.FREE_RIDING)]
 
 
