@@ -79,7 +79,10 @@ class Dealing:
             market_order_id=begun,
             precision=profile.precision,
         )
-        return await self.writers.of_journal(group.journal_id).submit(gather, command)
+        writer = self.writers.of_journal(group.journal_id)
+        while (gathered := await writer.submit(gather, command)).again:
+            pass
+        return gathered
 
     async def _complete(self, made: MarketOrder, instrument: Instrument) -> None:
         """Write the rest of a long statement, then send."""
