@@ -129,7 +129,7 @@ class GroupCommit:
             await asyncio.shield(asyncio.ensure_future(self._commit(batch)))
 
     def _take(self) -> list[_Waiting[Any]]:
-        """The next batch: the oldest command of the use case whose turn it is, whatever it weighs, then of each in turn.
+        """The next batch: the oldest command of whose turn it is, whatever it weighs, then of each use case in turn.
 
         A heavy command leaves half of the room to others. Who got nothing comes first the next time.
         """

@@ -278,14 +278,14 @@ def _routed(batch: Batch, order: Order, made: MarketOrder) -> Entry:
 
 #: In the order of the index customer_order_waiting, so that nothing is sorted: of market orders no limit differs.
 _WAITING = (
-    "SELECT u.place, o.* FROM unnest($4::int[], $5::text[], $6::numeric[], $7::text[], $8::timestamptz[])"
+    "SELECT u.place, o.* FROM unnest($4::int[], $5::text[], $6::numeric[], $7::text[], $8::timestamptz[])"  # noqa: S608 - no input in it
     " WITH ORDINALITY AS u(instrument, side, limit_price, time_in_force, expires_at, place), LATERAL ("
     + SELECT_ORDER
     + """
   FROM customer_order o
   WHERE o.journal_id = $1 AND o.instrument_id = u.instrument AND o.side = u.side AND o.status = 'ACCEPTED' AND {}
   ORDER BY o.limit_price, o.placed_at, o.id LIMIT $2) o
-"""  # noqa: S608 - no input in it
+"""
 )
 
 _WAITING_MARKET = _WAITING.format(
