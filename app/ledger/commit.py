@@ -171,18 +171,17 @@ class GroupCommit:
 
     async def _attempt(self, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
         async with self._pool.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
             try:
-                await connection.fetchval("SELECT ledger.lock_journal($1)", self.journal.id)
+                # In one message: for a small batch a round trip counts.
+                await connection.execute(f"BEGIN; SELECT ledger.lock_journal({self.journal.id:d})")
                 batch = Batch(connection, self.journal, self._clock.now(), self._market_clock.now())
                 answers = await _run_groups(batch, waiting)
             except BaseException:
                 if not connection.is_closed():
-                    await transaction.rollback()
+                    await connection.execute("ROLLBACK")
                 raise
             try:
-                await transaction.commit()
+                await connection.execute("COMMIT")
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
         if batch.touched:
