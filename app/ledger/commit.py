@@ -82,7 +82,7 @@ class GroupCommit:
         market_clock: Clock,
         ring: Callable[[Journal, set[int]], None],
         queue_limit: int = 20_000,
-        batch_limit: int = 500,
+        batch_limit: int = 1_000,
     ) -> None:
         self.journal = journal
         self._pool = pool
