@@ -6,6 +6,7 @@ Inside, every amount of every asset (dollars and shares alike) is an ``int`` of 
 
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 SCALE: Final = 8
@@ -37,6 +38,7 @@ def to_decimal(units: int) -> Decimal:
     return _EXACT.multiply(units, _QUANTUM)
 
 
+@lru_cache(4096)
 def to_text(units: int) -> str:
     """Units as plain text, trailing zeros cut down to two decimals."""
     whole, fraction = divmod(abs(units), UNIT)

@@ -2,9 +2,13 @@
 
 While one batch commits, the next gathers; there is no timer. A batch takes the journal's lock first, then runs each
 use case once with all of its commands, so that ten commands cost about as many statements as one.
+
+Commands of one use case are taken in the order in which they came. Use cases take turns, and a batch takes only so
+much: a backlog of one kind holds up its own kind, and nobody else for longer than a batch or two.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,11 +63,15 @@ class _Waiting(Generic[A]):
     use_case: UseCase[Any, A]
     command: Any
     key: IdempotencyKey | None
+    weight: int
     answer: asyncio.Future[A]
 
 
 class GroupCommit:
-    """The writer of one journal in one process."""
+    """The writer of one journal in one process.
+
+    ``queue_limit`` commands of a use case may wait; a batch takes commands of ``batch_limit`` weight together.
+    """
 
     def __init__(
         self,
@@ -81,21 +89,27 @@ class GroupCommit:
         self._clock = clock
         self._market_clock = market_clock
         self._ring = ring
+        self._queue_limit = queue_limit
         self._batch_limit = batch_limit
-        self._queue: asyncio.Queue[_Waiting[Any]] = asyncio.Queue(queue_limit)
+        # By use case; whose turn is next stands first.
+        self._queues: dict[UseCase[Any, Any], deque[_Waiting[Any]]] = {}
+        self._arrived = asyncio.Event()
 
-    async def submit(self, use_case: UseCase[C, A], command: C, key: IdempotencyKey | None = None) -> A:
-        """Run the command in the next batch; answers once it is durable.
+    async def submit(
+        self, use_case: UseCase[C, A], command: C, key: IdempotencyKey | None = None, *, weight: int = 1
+    ) -> A:
+        """Run the command in one of the next batches; answers once it is durable.
 
-        With a ``key`` the first answer (or its ``id``) is stored, and given again to the same request. Raises the
-        ``Refusal`` of the use case, ``Overloaded`` when the queue is full, ``OutcomeUnknown`` when the connection broke
-        while committing.
+        With a ``key`` the first answer (or its ``id``) is stored, and given again to the same request. ``weight`` says
+        how much work it is; an order that is placed is 1. Raises the ``Refusal`` of the use case, ``Overloaded`` when
+        too many of its kind wait, ``OutcomeUnknown`` when the connection broke while committing.
         """
-        waiting = _Waiting(use_case, command, key, asyncio.get_running_loop().create_future())
-        try:
-            self._queue.put_nowait(waiting)
-        except asyncio.QueueFull:
-            raise Overloaded(f"{self._queue.maxsize} commands are waiting already; try again in a moment") from None
+        queue = self._queues.setdefault(use_case, deque())
+        if len(queue) >= self._queue_limit:
+            raise Overloaded(f"{len(queue)} commands are waiting already; try again in a moment")
+        waiting = _Waiting(use_case, command, key, weight, asyncio.get_running_loop().create_future())
+        queue.append(waiting)
+        self._arrived.set()
         # A caller that goes away cancels its wait, not its command.
         answer: A = await waiting.answer
         return answer
@@ -106,12 +120,33 @@ class GroupCommit:
             return await stored_answer(connection, self.journal.id, key)
 
     async def run(self) -> None:
-        """Commit batches until cancelled; what was already taken from the queue is finished first."""
+        """Commit batches until cancelled; what was already taken from the queues is finished first."""
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < self._batch_limit and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            await self._arrived.wait()
+            batch = self._take()
+            if not self._queues:
+                self._arrived.clear()
             await asyncio.shield(asyncio.ensure_future(self._commit(batch)))
+
+    def _take(self) -> list[_Waiting[Any]]:
+        """The next batch: the oldest command of whose turn it is, whatever it weighs, then of each use case in turn.
+
+        A heavy command leaves half of the room to others. Who got nothing comes first the next time.
+        """
+        batch = [next(iter(self._queues.values())).popleft()]
+        room = max(self._batch_limit - batch[0].weight, self._batch_limit // 2)
+        turns = list(self._queues.values())
+        while turns:
+            turns = [queue for queue in turns if queue and queue[0].weight <= room]
+            for queue in turns:
+                if queue[0].weight <= room:
+                    batch.append(queue.popleft())
+                    room -= batch[-1].weight
+        served = {each.use_case for each in batch}
+        waiting = {use_case: queue for use_case, queue in self._queues.items() if queue}
+        unserved = {use_case: queue for use_case, queue in waiting.items() if use_case not in served}
+        self._queues = unserved | waiting
+        return batch
 
     async def _commit(self, waiting: Sequence[_Waiting[Any]]) -> None:
         try:
@@ -136,20 +171,21 @@ class GroupCommit:
 
     async def _attempt(self, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
         async with self._pool.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
             try:
-                await connection.fetchval("SELECT ledger.lock_journal($1)", self.journal.id)
+                # In one message: for a small batch a round trip counts.
+                await connection.execute(f"BEGIN; SELECT ledger.lock_journal({self.journal.id:d})")
                 batch = Batch(connection, self.journal, self._clock.now(), self._market_clock.now())
                 answers = await _run_groups(batch, waiting)
             except BaseException:
                 if not connection.is_closed():
-                    await transaction.rollback()
+                    await connection.execute("ROLLBACK")
                 raise
             try:
-                await transaction.commit()
+                done = await connection.execute("COMMIT")
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
+            if done != "COMMIT":  # PostgreSQL ends a transaction so in which a statement failed and nobody noticed
+                raise RuntimeError(f"{len(waiting)} commands were not committed: a use case hid a failed statement")
         if batch.touched:
             self._ring(self.journal, batch.touched)
         return answers

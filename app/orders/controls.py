@@ -99,16 +99,21 @@ async def _tally(batch: Batch, rules: Rules, accounts: list[UUID], today: date) 
     of_accounts: dict[UUID, Count] = {}
     if (RuleKind.ORDERS_PER_MINUTE, False) in limits or (RuleKind.MAX_DAILY_VALUE, False) in limits:
         daily = (RuleKind.MAX_DAILY_VALUE, False) in limits
-        of_accounts = await _counts(batch, accounts, today, _DAY if daily else _MINUTE)
+        of_accounts = await (_counts(batch, accounts, today) if daily else _paces(batch, accounts))
     tenant = Count()
     if (RuleKind.ORDERS_PER_MINUTE, True) in limits or (RuleKind.MAX_DAILY_VALUE, True) in limits:
         tenant = await _count_of_all(batch, today)
     return Tally(tenant, of_accounts, await _settled(batch, rules))
 
 
-async def _counts(batch: Batch, accounts: list[UUID], today: date, back: timedelta) -> dict[UUID, Count]:
+async def _paces(batch: Batch, accounts: list[UUID]) -> dict[UUID, Count]:
+    rows = await batch.connection.fetch(_PACES, accounts, batch.recorded_at - _MINUTE)
+    return {row["account_id"]: Count(row["orders"]) for row in rows}
+
+
+async def _counts(batch: Batch, accounts: list[UUID], today: date) -> dict[UUID, Count]:
     now = batch.recorded_at
-    rows = await batch.connection.fetch(_COUNTS, accounts, now - _MINUTE, now - back, today)
+    rows = await batch.connection.fetch(_COUNTS, accounts, now - _MINUTE, now - _DAY, today)
     return {row["account_id"]: _count(row) for row in rows}
 
 
@@ -143,6 +148,11 @@ async def _settled(batch: Batch, rules: Rules) -> dict[int, int]:
 
 
 _WORTH = "coalesce(amount, quantity * coalesce(limit_price, reference_price))"
+
+_PACES = """
+SELECT account_id, count(*) AS orders FROM customer_order WHERE account_id = ANY ($1) AND placed_at > $2
+GROUP BY account_id
+"""
 
 _COUNTS = f"""
 SELECT account_id, count(*) FILTER (WHERE placed_at > $2) AS orders,

@@ -1,5 +1,6 @@
 """Closes windows, sends market orders to their venues, and asks the venues for less."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from app.orders.leave import Asked, LetGo, ask_to_let_go
 from app.orders.recover import Open
 from app.orders.request import reference_price
 from app.orders.route import Sending, as_sent, mark_sent
+from app.orders.run import CHUNK
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus
 from app.orders.unclear import Unclear, report_unclear
 from app.venues.house import HOUSE
@@ -30,7 +32,11 @@ ShareOut = Callable[[UUID], Awaitable[None]]
 
 @dataclass(slots=True)
 class Dealing:
-    """Works for the shards that this process leads: ``leads`` by shard."""
+    """Works for the shards that this process leads: ``leads`` by shard.
+
+    ``windows`` says since when orders wait in each group, and ``sizes`` how many, as far as this process knows;
+    ``completing`` are groups whose last statement is not complete yet.
+    """
 
     writers: Writers
     market: Market
@@ -40,12 +46,14 @@ class Dealing:
     share_out: ShareOut
     leads: dict[int, Lead] = field(default_factory=dict)
     windows: dict[Group, datetime] = field(default_factory=dict)
+    sizes: Counter[Group] = field(default_factory=Counter)
+    completing: set[Group] = field(default_factory=set)
     _reported: set[UUID] = field(default_factory=set)
 
     def due_at(self, group: Group) -> datetime | None:
         """When the group's window closes; None while it is not dealt in, or its instrument is not one that we know."""
         instrument = self.market.instruments.get(group.instrument_id)
-        if instrument is None or shard_of(group.instrument_id) not in self.leads:
+        if instrument is None or shard_of(group.instrument_id) not in self.leads or group in self.completing:
             return None
         at = self.market.clock.now()
         profile = self.venues.profile(instrument, at)
@@ -79,12 +87,20 @@ class Dealing:
             market_order_id=begun,
             precision=profile.precision,
         )
-        return await self.writers.of_journal(group.journal_id).submit(gather, command)
+        writer = self.writers.of_journal(group.journal_id)
+        weight = CHUNK if begun else min(CHUNK, self.sizes.pop(group, 1))
+        while (gathered := await writer.submit(gather, command, weight=weight)).again:
+            pass
+        return gathered
 
     async def _complete(self, made: MarketOrder, instrument: Instrument) -> None:
         """Write the rest of a long statement, then send."""
         while made.status is MarketOrderStatus.GATHERING:
-            gathered = await self._gather(made.group, instrument, made.created_at, made.reference_price, made.id)
+            self.completing.add(made.group)
+            try:
+                gathered = await self._gather(made.group, instrument, made.created_at, made.reference_price, made.id)
+            finally:
+                self.completing.discard(made.group)
             if gathered.open_since is not None:
                 self.windows.setdefault(made.group, gathered.open_since)
             if gathered.market_order is None:

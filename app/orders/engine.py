@@ -85,7 +85,9 @@ class OrderEngine:
         """An order was accepted: its window is open from now on, if it wasn't."""
         if self._led_at is not None and shard_of(group.instrument_id) not in self._dealing.leads:
             self._hub.ring([STREAM])
-        elif group not in self._dealing.windows:
+            return
+        self._dealing.sizes[group] += 1
+        if group not in self._dealing.windows:
             self._dealing.windows[group] = self._clock.now()
             self._wake.set()
 

@@ -4,7 +4,7 @@ The journal's lock is held while this runs, so however many processes think that
 A statement with many lines is written in chunks; the market order is sized and may be sent when the last is there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -55,10 +55,14 @@ class Gather:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The market order that a window became, if it was due; and since when orders still wait, if any do."""
+    """The market order that a window became, if it was due; and since when orders wait that are not in it, if any do.
+
+    ``again``: another command of the same commit took the group's orders, so this one is to be asked again.
+    """
 
     market_order: MarketOrder | None
     open_since: datetime | None
+    again: bool = False
 
 
 async def gather(batch: Batch, commands: Sequence[Gather]) -> list[Gathered]:
@@ -66,25 +70,30 @@ async def gather(batch: Batch, commands: Sequence[Gather]) -> list[Gathered]:
     leading = await still_leading(batch, [each.lead for each in commands if each.lead])
     rules = await rules_in_force(batch.connection, batch.journal.tenant_id, batch.effective_at)
     stock = await _inventory(batch, commands)
-    due: list[tuple[int, Gather, list[Order], MarketOrder | None]] = []
+    begun = await _begun(batch, commands)
     answers: dict[int, Gathered] = {}
+    asked: dict[Group, int] = {}
     for index, command in enumerate(commands):
         stopped = rules.stops(command.group.instrument_id) and command.market_order_id is None
-        if stopped or (command.lead is not None and command.lead not in leading):
+        over = command.market_order_id is not None and command.market_order_id not in begun
+        if stopped or over or (command.lead is not None and command.lead not in leading):
             answers[index] = Gathered(None, None)
-            continue
-        begun = await _begun(batch, command)
-        orders, open_since = await _waiting(batch, command, begun)
-        answers[index] = Gathered(None, open_since)
-        if orders or begun:
-            due.append((index, command, orders, begun))
-    fresh = [each for each in due if each[3] is None]
-    made = iter(await _open(batch, [command for _, command, _, _ in fresh]))
+        elif asked.setdefault(command.group, index) != index:
+            answers[index] = Gathered(None, None, again=True)
+    waiting = await _waiting(batch, list(asked))
+    due: list[_Due] = []
+    for group, index in asked.items():
+        found = _due(batch, index, commands[index], begun, waiting[group])
+        answers[index] = Gathered(None, found.open_since)
+        if found.orders or found.begun:
+            due.append(found)
+    made = iter(await _open(batch, [each.command for each in due if each.begun is None]))
     entries: list[Entry] = []
     lines: list[tuple[MarketOrder, Order, int]] = []
     gathered: list[tuple[MarketOrder, str]] = []
-    for index, command, orders, begun in due:
-        market_order = begun or next(made)
+    for each in due:
+        command, orders = each.command, each.orders
+        market_order = each.begun or next(made)
         shares = [(order, _stated(order, command)) for order in orders]
         lines += [(market_order, order, stated) for order, stated in shares]
         entries += [_routed(batch, order, market_order) for order in orders]
@@ -93,50 +102,76 @@ async def gather(batch: Batch, commands: Sequence[Gather]) -> list[Gathered]:
             participants=market_order.participants + len(orders),
             requested=market_order.requested + sum(stated for _, stated in shares),
         )
-        if len(orders) < CHUNK or market_order.participants >= MAX_PARTICIPANTS:
-            by_amount = await _by_amount(batch, begun, shares)
+        if each.complete:
+            by_amount = await _by_amount(batch, each.begun, shares)
             market_order = _sized(market_order, by_amount, command, stock)
             entries.append(_created(batch, market_order))
         principal = market_order.capacity is Capacity.PRINCIPAL
         gathered.append((market_order, HOUSE if principal else command.venue))
-        answers[index] = Gathered(market_order, answers[index].open_since)
+        answers[each.index] = Gathered(market_order, each.open_since)
     await batch.post_facts(entries)
     await record_gathered(batch, gathered)
     await record_lines(batch, lines)
     return [answers[index] for index in range(len(commands))]
 
 
-async def _begun(batch: Batch, command: Gather) -> MarketOrder | None:
-    """The market order whose statement is to go on, unless it is complete."""
-    if command.market_order_id is None:
-        return None
-    row = await batch.connection.fetchrow(
-        "SELECT * FROM market_order WHERE id = $1 AND status = 'GATHERING'", command.market_order_id
-    )
-    return None if row is None else market_order_from(row)
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """The orders that a command takes (of a statement that was ``begun``, perhaps), and whether they complete it."""
+
+    index: int
+    command: Gather
+    begun: MarketOrder | None
+    orders: Sequence[Order]
+    complete: bool
+    open_since: datetime | None
 
 
-async def _waiting(batch: Batch, command: Gather, begun: MarketOrder | None) -> tuple[list[Order], datetime | None]:
-    """The next orders that are due, and since when others wait. One that another process took has left younger ones."""
-    if command.market_order_id is not None and begun is None:
-        return [], None
-    group, terms = command.group, command.group.terms
-    rows = await batch.connection.fetch(
-        _WAITING_MARKET if terms.type is OrderType.MARKET else _WAITING_LIMIT,
-        *(batch.journal.id, group.instrument_id, group.side.value, CHUNK + 1, batch.effective_at),
-        *(
-            ()
-            if terms.type is OrderType.MARKET
-            else (to_decimal(terms.limit_price or 0), terms.time_in_force.value, terms.expires_at)
-        ),
-    )
-    last = begun.created_at if begun else batch.recorded_at
-    if not begun and (not rows or rows[0]["placed_at"] > command.opened_by):
-        return [], rows[0]["placed_at"] if rows else None
-    room = min(CHUNK, MAX_PARTICIPANTS - (begun.participants if begun else 0))
-    taken = [order_from(row) for row in rows[:room] if row["placed_at"] <= last]
-    rest = rows[len(taken) :]
-    return taken, rest[0]["placed_at"] if rest else None
+async def _begun(batch: Batch, commands: Sequence[Gather]) -> dict[UUID, MarketOrder]:
+    """The market orders whose statements are to go on, but for those that are complete."""
+    ids = [each.market_order_id for each in commands if each.market_order_id]
+    if not ids:
+        return {}
+    rows = await batch.connection.fetch("SELECT * FROM market_order WHERE id = ANY ($1) AND status = 'GATHERING'", ids)
+    return {row["id"]: market_order_from(row) for row in rows}
+
+
+async def _waiting(batch: Batch, groups: Sequence[Group]) -> dict[Group, list[Order]]:
+    """The first orders that wait in each group: one more than a chunk at most."""
+    found: dict[Group, list[Order]] = {group: [] for group in groups}
+    for type_, read in ((OrderType.MARKET, _WAITING_MARKET), (OrderType.LIMIT, _WAITING_LIMIT)):
+        asked = [group for group in groups if group.terms.type is type_]
+        if not asked:
+            continue
+        rows = await batch.connection.fetch(
+            read,
+            *(batch.journal.id, CHUNK + 1, batch.effective_at),
+            [group.instrument_id for group in asked],
+            [group.side.value for group in asked],
+            [None if group.terms.limit_price is None else to_decimal(group.terms.limit_price) for group in asked],
+            [group.terms.time_in_force.value for group in asked],
+            [group.terms.expires_at for group in asked],
+        )
+        for row in rows:
+            found[asked[row["place"] - 1]].append(order_from(row))
+    return found
+
+
+def _due(
+    batch: Batch, index: int, command: Gather, begun: Mapping[UUID, MarketOrder], waiting: Sequence[Order]
+) -> _Due:
+    """What of the waiting orders is due now. One that another process took has left younger ones."""
+    goes_on = None if command.market_order_id is None else begun[command.market_order_id]
+    if goes_on is None and (not waiting or waiting[0].placed_at > command.opened_by):
+        return _Due(index, command, None, [], False, waiting[0].placed_at if waiting else None)
+    last = goes_on.created_at if goes_on else batch.recorded_at
+    room = MAX_PARTICIPANTS - (goes_on.participants if goes_on else 0)
+    due = [order for order in waiting if order.placed_at <= last]
+    taken = due[: min(CHUNK, room)]
+    complete = len(taken) in (len(due), room)
+    # What waits for the statement's next chunk opens no window.
+    rest = waiting[len(taken) :] if complete else []
+    return _Due(index, command, goes_on, taken, complete, rest[0].placed_at if rest else None)
 
 
 async def _inventory(batch: Batch, commands: Sequence[Gather]) -> dict[int, int]:
@@ -241,21 +276,23 @@ def _routed(batch: Batch, order: Order, made: MarketOrder) -> Entry:
     return Entry(event)
 
 
-_WAITING_MARKET = (
-    SELECT_ORDER
+#: In the order of the index customer_order_waiting, so that nothing is sorted: of market orders no limit differs.
+_WAITING = (
+    "SELECT u.place, o.* FROM unnest($4::int[], $5::text[], $6::numeric[], $7::text[], $8::timestamptz[])"  # noqa: S608 - no input in it
+    " WITH ORDINALITY AS u(instrument, side, limit_price, time_in_force, expires_at, place), LATERAL ("
+    + SELECT_ORDER
     + """
-FROM customer_order o WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
-  AND type = 'MARKET' AND limit_price IS NULL AND time_in_force = 'DAY' AND expires_at > $5
-ORDER BY placed_at, id LIMIT $4
+  FROM customer_order o
+  WHERE o.journal_id = $1 AND o.instrument_id = u.instrument AND o.side = u.side AND o.status = 'ACCEPTED' AND {}
+  ORDER BY o.limit_price, o.placed_at, o.id LIMIT $2) o
 """
 )
 
-_WAITING_LIMIT = (
-    SELECT_ORDER
-    + """
-FROM customer_order o WHERE journal_id = $1 AND instrument_id = $2 AND side = $3 AND status = 'ACCEPTED'
-  AND type = 'LIMIT' AND limit_price = $6 AND time_in_force = $7 AND expires_at IS NOT DISTINCT FROM $8
-  AND (expires_at IS NULL OR expires_at > $5)
-ORDER BY placed_at, id LIMIT $4
-"""
+_WAITING_MARKET = _WAITING.format(
+    "o.type = 'MARKET' AND o.limit_price IS NULL AND o.time_in_force = 'DAY' AND o.expires_at > $3"
+)
+
+_WAITING_LIMIT = _WAITING.format(
+    "o.type = 'LIMIT' AND o.limit_price = u.limit_price AND o.time_in_force = u.time_in_force"
+    " AND o.expires_at IS NOT DISTINCT FROM u.expires_at AND (o.expires_at IS NULL OR o.expires_at > $3)"
 )

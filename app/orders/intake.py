@@ -14,6 +14,7 @@ from app.ledger.writers import Writers
 from app.market.market import Market
 from app.orders.hear import Told
 from app.orders.reports import Heard, Outcome, apply_reports
+from app.orders.run import CHUNK
 from app.orders.share_out_many import begin_run, share_out_chunk
 from app.orders.types import Group
 from app.orders.unclear import Unclear, report_unclear
@@ -64,14 +65,15 @@ class Intake:
         if failures:
             raise BaseExceptionGroup("some reports could not be taken in", failures)
 
-    async def _apply(self, journal_id: int, instrument_id: int, report: Report) -> Outcome:
+    async def _apply(self, journal_id: int, instrument_id: int, participants: int, report: Report) -> Outcome:
         if report.kind in _DEALS and (report.quantity <= 0 or report.price <= 0):
             told = f"{report.quantity} units at {report.price} units of a dollar"
             unclear = Unclear(report.client_order_id, f"{report.venue} reports {report.kind} of {told}: left out.")
             await self.writers.of_journal(journal_id).submit(report_unclear, unclear)
             return Outcome(Heard.UNKNOWN)
         dates = self.market.trade_dates(self.market.instruments[instrument_id], report.at)
-        return await self.writers.of_journal(journal_id).submit(apply_reports, Told(report, *dates))
+        weight = 1 if participants > CHUNK or report.kind is ReportKind.NEW else max(1, participants)
+        return await self.writers.of_journal(journal_id).submit(apply_reports, Told(report, *dates), weight=weight)
 
     def _follow(self, report: Report, outcome: Outcome) -> None:
         if outcome.heard is Heard.RUN:
@@ -92,21 +94,21 @@ class Intake:
             self.under_way.discard(market_order)
 
     async def _share_out(self, market_order: UUID) -> None:
-        journal_id, _ = (await self._where({market_order}))[market_order]
+        journal_id, *_ = (await self._where({market_order}))[market_order]
         writer = self.writers.of_journal(journal_id)
         while await begin_run(self.pool, market_order):
             more = True
             while more:
-                done = await writer.submit(share_out_chunk, market_order)
+                done = await writer.submit(share_out_chunk, market_order, weight=CHUNK)
                 more = done.more
                 for group in done.groups:
                     self.notice(group)
 
-    async def _where(self, market_orders: set[UUID]) -> dict[UUID, tuple[int, int]]:
-        """Journal and instrument of each market order that is ours."""
+    async def _where(self, market_orders: set[UUID]) -> dict[UUID, tuple[int, int, int]]:
+        """Journal, instrument and number of participants of each market order that is ours."""
         if not market_orders:
             return {}
         rows = await self.pool.fetch(
-            "SELECT id, journal_id, instrument_id FROM market_order WHERE id = ANY ($1)", market_orders
+            "SELECT id, journal_id, instrument_id, participants FROM market_order WHERE id = ANY ($1)", market_orders
         )
-        return {row["id"]: (row["journal_id"], row["instrument_id"]) for row in rows}
+        return {row["id"]: (row["journal_id"], row["instrument_id"], row["participants"]) for row in rows}

@@ -53,6 +53,13 @@ o.ended_at, o.type, o.time_in_force, o.expires_at, """ + ", ".join(
 )
 
 
+#: Looked up, because calling an enumeration takes ten times as long.
+_SIDES = {each.value: each for each in Side}
+_STATUSES = {each.value: each for each in OrderStatus}
+_TYPES = {each.value: each for each in OrderType}
+_TIMES_IN_FORCE = {each.value: each for each in TimeInForce}
+
+
 def order_from(row: Row) -> Order:
     """A row of ``customer_order``."""
     return Order(
@@ -61,12 +68,12 @@ def order_from(row: Row) -> Order:
         account_id=row["account_id"],
         book_id=row["book_id"],
         instrument_id=row["instrument_id"],
-        side=Side(row["side"]),
+        side=_SIDES[row["side"]],
         terms=terms_from(row),
         amount=maybe(row["amount"]),
         quantity=maybe(row["quantity"]),
         sell_all=row["sell_all"],
-        status=OrderStatus(row["status"]),
+        status=_STATUSES[row["status"]],
         reference_price=units(row["reference_price"]),
         held=units(row["held"]),
         funding=Funding(units(row["funded_settled"]), units(row["funded_unsettled"]), units(row["funded_instant"])),
@@ -74,7 +81,7 @@ def order_from(row: Row) -> Order:
         filled_quantity=units(row["filled_quantity"]),
         filled_amount=units(row["filled_amount"]),
         market_order_id=row["market_order_id"],
-        ends_as=None if row["ends_as"] is None else OrderStatus(row["ends_as"]),
+        ends_as=None if row["ends_as"] is None else _STATUSES[row["ends_as"]],
         change_number=row["change_number"],
         replacement=replacement_from(row["replacement"]),
         replaces=row["replaces"],
@@ -138,7 +145,7 @@ def venue_order_from(row: Row) -> VenueOrderState:
 def terms_from(row: Row) -> Terms:
     """The terms in a row of orders or market orders."""
     return Terms(
-        OrderType(row["type"]), maybe(row["limit_price"]), TimeInForce(row["time_in_force"]), row["expires_at"]
+        _TYPES[row["type"]], maybe(row["limit_price"]), _TIMES_IN_FORCE[row["time_in_force"]], row["expires_at"]
     )
 
 

@@ -6,6 +6,7 @@ a commit of its own that says how far it came, so any process can go on after a 
 journal pass in between.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -19,7 +20,7 @@ from app.orders.allocate import Allotment
 from app.orders.fill import fills_of
 from app.orders.hear import progress_of
 from app.orders.plan import Participant, Plan, Progress, plan
-from app.orders.rows import SELECT_ORDER, market_order_from, order_from, units, venue_order_from
+from app.orders.rows import SELECT_ORDER, Row, market_order_from, order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, share_out_now
 from app.orders.types import Fill, Group, MarketOrderStatus
 
@@ -60,9 +61,16 @@ async def _begin_run(pool: EnginePool, market_order_id: UUID) -> bool:
         freed = await connection.fetchval(_FREED, market_order_id, progress.accepted)
         if progress.fill == progress.before and not (progress.taken_back or progress.ending or freed):
             return False
-        participants = await _participants(connection, market_order_id)
-        await _write(connection, row["tenant_id"], progress, participants, plan(progress, participants))
+        rows = await connection.fetch(_PARTICIPANTS, market_order_id)
+        # In a thread: it takes a second for 50,000, and others are not to wait for it.
+        participants, planned = await asyncio.to_thread(_planned, progress, rows)
+        await _write(connection, row["tenant_id"], progress, participants, planned)
         return True
+
+
+def _planned(progress: Progress, rows: Sequence[Row]) -> tuple[list[Participant], Plan]:
+    participants = [Participant(order_from(row), row["stated"]) for row in rows]
+    return participants, plan(progress, participants)
 
 
 async def share_out_chunk(batch: Batch, commands: Sequence[UUID]) -> list[ChunkDone]:
@@ -110,16 +118,6 @@ async def _standing(connection: EngineConnection, market_order_id: UUID) -> Fill
     return Fill(quantity, sum(multiply(units(row["quantity"]), units(row["price"])) for row in rows))
 
 
-async def _participants(connection: EngineConnection, market_order_id: UUID) -> list[Participant]:
-    rows = await connection.fetch(
-        SELECT_ORDER + ", (a.quantity * 100000000)::bigint AS stated"
-        " FROM customer_order o JOIN allocation a ON a.order_id = o.id"
-        " WHERE a.market_order_id = $1",
-        market_order_id,
-    )
-    return [Participant(order_from(row), row["stated"]) for row in rows]
-
-
 async def _write(
     connection: EngineConnection,
     tenant_id: UUID,
@@ -159,6 +157,14 @@ _BEGIN = """
 INSERT INTO allocation_run (market_order_id, tenant_id, quantity, amount, stage, ending, reason, accepted,
   departed_quantity, departed_amount) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
+
+_PARTICIPANTS = (
+    SELECT_ORDER
+    + """, (a.quantity * 100000000)::bigint AS stated
+FROM customer_order o JOIN allocation a ON a.order_id = o.id
+WHERE a.market_order_id = $1
+"""
+)
 
 _FREED = """
 SELECT EXISTS (SELECT 1 FROM customer_order

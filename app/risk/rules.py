@@ -7,7 +7,7 @@ reads them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
 from uuid import UUID
@@ -26,6 +26,12 @@ class Rules:
     """The rules that hold, by scope. All that apply count, so the strictest decides."""
 
     by_scope: Mapping[Scope, Sequence[Rule]]
+    _accounts: frozenset[UUID | None] = field(init=False, repr=False, compare=False)
+    _instruments: frozenset[int | None] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_accounts", frozenset(scope.account_id for scope in self.by_scope))
+        object.__setattr__(self, "_instruments", frozenset(scope.instrument_id for scope in self.by_scope))
 
     @classmethod
     def of(cls, rules: Iterable[Rule]) -> Self:
@@ -44,9 +50,11 @@ class Rules:
             by_scope[rule.scope] = [*by_scope.get(rule.scope, ()), rule]
         return type(self)(by_scope)
 
-    def applying(self, proposal: Proposal) -> list[Rule]:
+    def applying(self, proposal: Proposal) -> Sequence[Rule]:
         """Every rule that the proposal must keep."""
         account, instrument = proposal.account_id, proposal.instrument_id
+        if account not in self._accounts and instrument not in self._instruments:
+            return self.by_scope.get(TENANT, ())  # as almost always
         scopes = (TENANT, Scope(account), Scope(None, instrument), Scope(account, instrument))
         return [rule for scope in scopes for rule in self.by_scope.get(scope, ())]
 

@@ -42,4 +42,4 @@ class Tally:
 
 
 def _one_more(count: Count, proposal: Proposal) -> Count:
-    return replace(count, orders=count.orders + 1, value=count.value + proposal.worth)
+    return Count(count.orders + 1, count.value + proposal.worth)

@@ -6,10 +6,12 @@ is told the same story. Orders wait for their session and, with a limit, for the
 the quotes as often as it is asked for reports.
 """
 
+import asyncio
 import heapq
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
@@ -50,6 +52,8 @@ class PaperVenue:
         behaviour = behaviour or PaperBehaviour()
         self._chance = random.Random(behaviour.seed)  # noqa: S311 - a simulation
         self._dealing = PaperDealing(behaviour, self._chance)
+        self._arriving: list[_Arrival] = []
+        self._storing = asyncio.Lock()
         self._watched: dict[UUID, PaperOrder] = {}
         self._taken: dict[UUID, list[Report]] = defaultdict(list)
         self._wire: list[tuple[datetime, int, Report]] = []
@@ -66,18 +70,34 @@ class PaperVenue:
         """Take the order, or recognise it: what was decided first for an id is what counts."""
         now = self._clock.now()
         made = self._dealing.receive(order, self._moment(order.instrument_id, now))
-        inserted = await self._pool.fetchval(
-            "INSERT INTO paper.venue_order (client_order_id, received_at, story, due_at, untaken)"
-            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
-            made.id,
-            now,
-            *_stored(made),
-        )
-        if not inserted:
+        if not await self._insert(made, now):
             await self.knows(order)
             return
         self._watch(made, now)
         self._ring()
+
+    async def _insert(self, made: PaperOrder, now: datetime) -> bool:
+        """Store a new order, together with those that came while others were being stored; False if it is known."""
+        arrival = _Arrival(made, now)
+        self._arriving.append(arrival)
+        try:
+            async with self._storing:
+                if arrival.is_new is None:
+                    await self._insert_all(list(self._arriving))
+        finally:
+            if arrival in self._arriving:
+                self._arriving.remove(arrival)
+        return bool(arrival.is_new)
+
+    async def _insert_all(self, arriving: Sequence["_Arrival"]) -> None:
+        rows = await self._pool.fetch(
+            _INSERT, *zip(*((each.made.id, each.at, *_stored(each.made)) for each in arriving), strict=True)
+        )
+        new = {row["client_order_id"] for row in rows}
+        for each in arriving:
+            each.is_new = each.made.id in new
+            new.discard(each.made.id)
+            self._arriving.remove(each)
 
     async def change(self, change: Change) -> None:
         """Decided when it arrives, among what has happened by then; answered a little later. Once for each number."""
@@ -206,6 +226,15 @@ class PaperVenue:
         return Moment(now, market_now, calendar, self._market.quotes.quote(instrument_id, market_now))
 
 
+@dataclass(slots=True, eq=False)
+class _Arrival:
+    """An order on its way into the venue's memory; ``is_new`` once that is known."""
+
+    made: PaperOrder
+    at: datetime
+    is_new: bool | None = None
+
+
 async def _locked(connection: EngineConnection, ids: Iterable[UUID]) -> list[PaperOrder]:
     """The orders as they are stored, and nobody else's until the transaction ends. Always locked in one order."""
     rows = await connection.fetch(
@@ -222,6 +251,13 @@ async def _store(connection: EngineConnection, orders: Sequence[PaperOrder]) -> 
         "UPDATE paper.venue_order SET story = $2, due_at = $3, untaken = $4 WHERE client_order_id = $1",
         [(made.id, *_stored(made)) for made in orders],
     )
+
+
+_INSERT = """
+INSERT INTO paper.venue_order (client_order_id, received_at, story, due_at, untaken)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::timestamptz[], $5::boolean[])
+ON CONFLICT DO NOTHING RETURNING client_order_id
+"""
 
 
 def _stored(made: PaperOrder) -> tuple[str, datetime | None, bool]:

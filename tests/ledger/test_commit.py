@@ -1,7 +1,11 @@
 """Group commit: many commands in one transaction, each with its own answer."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -16,7 +20,7 @@ from app.kernel.money import UNIT
 from app.ledger.commit import Batch, GroupCommit
 from app.ledger.idempotency import idempotency_key
 from app.ledger.replay import replay
-from tests.world import running
+from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
 
@@ -100,6 +104,115 @@ async def test_a_refused_request_may_be_sent_again_with_its_key(database_url: st
         await world.commits.submit(withdraw, movement, key)
 
 
+@dataclass
+class Runs:
+    """Use cases that write nothing and note which commands came in each batch."""
+
+    batches: list[list[object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._batch: Batch | None = None
+
+    async def small(self, batch: Batch, commands: Sequence[object]) -> list[UUID]:
+        return self._note(batch, commands)
+
+    async def large(self, batch: Batch, commands: Sequence[object]) -> list[UUID]:
+        return self._note(batch, commands)
+
+    async def other(self, batch: Batch, commands: Sequence[object]) -> list[UUID]:
+        return self._note(batch, commands)
+
+    def _note(self, batch: Batch, commands: Sequence[object]) -> list[UUID]:
+        if batch is not self._batch:
+            self._batch = batch
+            self.batches.append([])
+        self.batches[-1] += commands
+        return [new_id() for _ in commands]
+
+
+@asynccontextmanager
+async def narrow(world: World, limit: int) -> AsyncIterator[GroupCommit]:
+    """A writer whose batches take ``limit`` at most; it starts when everything has been submitted."""
+    writer = GroupCommit(
+        world.pool,
+        world.commits.journal,
+        clock=world.clock,
+        market_clock=world.clock,
+        ring=lambda *_: None,
+        batch_limit=limit,
+    )
+    yield writer
+    running = asyncio.ensure_future(writer.run())
+    waiting = [task for task in asyncio.all_tasks() if task.get_name() == "submitted"]
+    await asyncio.gather(*waiting)
+    running.cancel()
+
+
+async def test_a_backlog_of_one_kind_holds_up_no_other(database_url: str) -> None:
+    runs = Runs()
+    async with running(database_url) as world, narrow(world, 4) as writer:
+        for number in range(10):
+            _submit(writer, runs.small, number)
+        await asyncio.sleep(0)
+        _submit(writer, runs.other, "other")
+        await asyncio.sleep(0)
+    assert "other" in runs.batches[0]
+    assert [each for batch in runs.batches for each in batch if each != "other"] == list(range(10)), "in their order"
+    assert max(map(len, runs.batches)) == 4
+
+
+async def test_what_is_heavy_gets_its_turn_and_leaves_room_for_others(database_url: str) -> None:
+    runs = Runs()
+    async with running(database_url) as world, narrow(world, 4) as writer:
+        for number in range(20):
+            _submit(writer, runs.small, number)
+        for number in range(2):
+            _submit(writer, runs.large, f"large {number}", weight=100)
+            _submit(writer, runs.other, f"other {number}", weight=100)
+        await asyncio.sleep(0)
+    heavy = [[each for each in batch if not isinstance(each, int)] for batch in runs.batches]
+    assert heavy[:5] == [[], ["large 0"], ["other 0"], ["large 1"], ["other 1"]]
+    light = [sum(isinstance(each, int) for each in batch) for batch in runs.batches]
+    assert light[:6] == [4, 2, 2, 2, 2, 4]
+
+
+async def test_a_full_queue_refuses_its_own_kind_only(database_url: str) -> None:
+    runs = Runs()
+    async with running(database_url) as world:
+        writer = GroupCommit(
+            world.pool,
+            world.commits.journal,
+            clock=world.clock,
+            market_clock=world.clock,
+            ring=lambda *_: None,
+            queue_limit=2,
+        )
+        waiting = [asyncio.ensure_future(writer.submit(runs.small, number)) for number in range(3)]
+        waiting.append(asyncio.ensure_future(writer.submit(runs.other, "other")))
+        await asyncio.sleep(0)
+        task = asyncio.ensure_future(writer.run())
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        task.cancel()
+        assert [isinstance(answer, Overloaded) for answer in answers] == [False, False, True, False]
+
+
+async def test_a_key_runs_once_although_its_requests_are_batches_apart(database_url: str) -> None:
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        key = idempotency_key("someone", new_id(), "deposit", {"amount": 1})
+        movement = CashMovement(person.book_id, UNIT, "test")
+        answers: list[asyncio.Task[UUID]] = []
+        async with narrow(world, 2) as writer:
+            answers += [_submit(writer, deposit, movement, key) for _ in range(5)]
+            await asyncio.sleep(0)
+        assert len({answer.result() for answer in answers}) == 1
+        assert (await world.cash(person)).settled == UNIT
+
+
+def _submit(writer: GroupCommit, *request: Any, weight: int = 1) -> asyncio.Task[Any]:
+    return asyncio.create_task(writer.submit(*request, weight=weight), name="submitted")
+
+
 async def test_replay_names_the_first_entry_that_disagrees(database_url: str) -> None:
     async with running(database_url) as world:
         person, other = await world.investor(10), await world.investor(20)
@@ -151,3 +264,15 @@ async def test_when_the_database_is_lost_its_batch_is_lost_once(database_url: st
         )
         assert answers == [error] * 10
         assert tried == 1
+
+
+async def test_a_use_case_that_hides_a_failed_statement_is_not_said_to_be_committed(database_url: str) -> None:
+    async def hides(batch: Batch, commands: Sequence[int]) -> list[UUID]:
+        with contextlib.suppress(asyncpg.PostgresError):
+            await batch.connection.execute("SELECT 1 / 0")
+        return [UUID(int=command) for command in commands]
+
+    async with running(database_url) as world:
+        with pytest.raises(RuntimeError, match="not committed"):
+            await world.commits.submit(hides, 1)
+        await world.investor(10)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from asyncpg import Connection
 from asyncpg.transaction import Transaction
 
 from app.fix.journal import Journal
@@ -75,6 +76,18 @@ def _wrap_commits(cross: Callable[[str], None]) -> None:
             cross(f"after {what}")
 
     setattr(Transaction, name, committed)
+    execute = Connection.execute
+
+    async def executed(self: Any, query: str, *arguments: Any, **more: Any) -> str:
+        about = _about.get() if query == "COMMIT" else ()
+        for what in sorted(about):
+            cross(f"before {what}")
+        answer = await execute(self, query, *arguments, **more)
+        for what in sorted(about):
+            cross(f"after {what}")
+        return answer
+
+    setattr(Connection, "execute", executed)  # noqa: B010 - mypy knows better
 
 
 def _wrap_batches() -> None:

@@ -130,8 +130,8 @@ async def test_others_pass_between_chunks(database_url: str, monkeypatch: pytest
 
         submit = world.commits.submit
 
-        async def with_a_look(use_case: object, command: object) -> object:
-            answer: object = await submit(use_case, command)  # type: ignore[arg-type]
+        async def with_a_look(use_case: object, command: object, **more: int) -> object:
+            answer: object = await submit(use_case, command, **more)  # type: ignore[arg-type]
             await submit(look, None)  # type: ignore[arg-type]
             return answer
 
