@@ -10,13 +10,14 @@ from app.kernel.clock import Clock
 from app.ledger.writers import Writers
 from app.market.market import Market
 from app.market.types import Instrument
-from app.orders.gather import Gather, Gathered, gather
+from app.orders.gather import Gathered, gather
 from app.orders.lead import Lead, shard_of
 from app.orders.leave import Asked, LetGo, ask_to_let_go
 from app.orders.recover import Open
 from app.orders.request import reference_price
 from app.orders.route import Sending, as_sent, mark_sent
 from app.orders.run import CHUNK
+from app.orders.statement import Gather
 from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus
 from app.orders.unclear import Unclear, report_unclear
 from app.venues.house import HOUSE

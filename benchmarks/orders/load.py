@@ -11,11 +11,12 @@ from uuid import UUID
 
 from app.kernel.clock import SystemClock
 from app.ledger.commit import GroupCommit
-from app.orders.gather import Gather, gather
+from app.orders.gather import gather
 from app.orders.hear import Told
 from app.orders.place import place
 from app.orders.reports import apply_reports
 from app.orders.route import Sending, mark_sent
+from app.orders.statement import Gather
 from app.orders.types import Capacity
 from app.venues.house import HOUSE
 from app.venues.paper_dealing import PAPER

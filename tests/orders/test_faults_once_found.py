@@ -16,13 +16,13 @@ from app.market.types import Side, TimeInForce
 from app.orders import gather, reports, run, share_out_many
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.engine import OrderEngine
-from app.orders.gather import Gather
 from app.orders.lead import lead
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.operate import ForceExpire, force_expire
 from app.orders.route import Sending, mark_sent
 from app.orders.settle import SettleDue, settle_due
 from app.orders.share_out_many import begin_run, share_out_chunk
+from app.orders.statement import Gather
 from app.orders.stop import set_rules
 from app.orders.types import Group, MarketOrder, OrderStatus, Terms
 from app.risk.check import SetRule

@@ -8,7 +8,9 @@ import pytest
 
 from app.market.types import Side
 from app.orders import gather as module
-from app.orders.gather import Gather, Gathered, gather
+from app.orders import waiting as waiting_room
+from app.orders.gather import Gathered, gather
+from app.orders.statement import Gather
 from app.orders.types import Group, MarketOrderStatus, Terms
 from app.venues.paper_dealing import PAPER
 from tests.world import World, running
@@ -79,7 +81,7 @@ async def test_a_statement_that_fits_exactly_is_complete_at_once(
 async def test_waiting_orders_are_read_in_the_order_of_their_index(database_url: str) -> None:
     async with running(database_url) as world, world.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        for read in (module._WAITING_MARKET, module._WAITING_LIMIT):
+        for read in (waiting_room._WAITING_MARKET, waiting_room._WAITING_LIMIT):
             rows = await connection.fetch(
                 "EXPLAIN " + read,
                 1,

@@ -10,9 +10,10 @@ import pytest
 from app.kernel.ids import new_id
 from app.market.types import Side
 from app.orders.engine import OrderEngine
-from app.orders.gather import Gather, gather
+from app.orders.gather import gather
 from app.orders.lead import LEASE, RENEW_EVERY, SHARDS, Lead, give_up, lead, shard_of
 from app.orders.route import Sending, mark_sent
+from app.orders.statement import Gather
 from app.orders.types import OrderStatus
 from tests.world import World, running
 
