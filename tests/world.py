@@ -205,7 +205,9 @@ _TABLES = (
 
 
 @asynccontextmanager
-async def running(url: str, behaviour: PaperBehaviour = CALM, at: datetime = WEDNESDAY) -> AsyncIterator[World]:
+async def running(
+    url: str, behaviour: PaperBehaviour = CALM, at: datetime = WEDNESDAY, patience: float = 30.0
+) -> AsyncIterator[World]:
     """A world on the database at ``url``, with a tenant of its own."""
     pool = await engine_pool(url, 5)
     api = api_engine(url, 3)
@@ -223,7 +225,7 @@ async def running(url: str, behaviour: PaperBehaviour = CALM, at: datetime = WED
             venue = PaperVenue(pool, market, clock=clock, behaviour=behaviour)
             routes = {InstrumentKind.EQUITY: venue.name, InstrumentKind.CRYPTO: venue.name}
             venues = Venues({venue.name: venue, HOUSE: HouseVenue(market)}, routes, profiles)
-            engine = OrderEngine(pool, writers, market, venues, hub, clock=clock, lease_clock=clock)
+            engine = OrderEngine(pool, writers, market, venues, hub, clock=clock, lease_clock=clock, patience=patience)
             commits = await writers.of(journal.tenant_id)
             yield World(pool, api, clock, quotes, market, hub, writers, commits, engine, venue)
             await give_up(pool, engine.id)

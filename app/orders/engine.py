@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 #: How often the database is asked for work that memory doesn't know of (another process's, or a crash's).
 LOOK_AGAIN = timedelta(seconds=1)
 
-#: Work that takes longer (seconds) no longer holds up other work.
+#: How long (seconds) work may hold up other work.
 PATIENCE = 0.25
 
 #: The hub's name for orders that wait for whoever leads their shard.
@@ -49,7 +49,10 @@ STREAM = "orders"
 
 
 class OrderEngine:
-    """One per process; any number may share a database. Leases go by the database's clock, unless one is given."""
+    """One per process; any number may share a database. Leases go by the database's clock, unless one is given.
+
+    Work that takes longer than ``patience`` (seconds) holds up no other work.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class OrderEngine:
         *,
         clock: Clock,
         lease_clock: Clock | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self.id = new_id()
         self._pool = pool
@@ -70,6 +74,7 @@ class OrderEngine:
         self._hub = hub
         self._clock = clock
         self._lease_clock = lease_clock
+        self._patience = patience
         self._intake = Intake(pool, writers, market, clock, self.notice)
         self._dealing = Dealing(writers, market, venues, clock, self._intake.take_in, self._intake.share_out)
         self._wake = asyncio.Event()
@@ -178,7 +183,7 @@ class OrderEngine:
         tasks = [asyncio.create_task(work) for work in works]
         if not tasks:
             return
-        done, late = await asyncio.wait(tasks, timeout=PATIENCE)
+        done, late = await asyncio.wait(tasks, timeout=self._patience)
         for task in late:
             self._late.add(task)
             task.add_done_callback(self._came_late)

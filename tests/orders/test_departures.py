@@ -4,7 +4,7 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.kernel.money import CENT, UNIT
@@ -41,6 +41,7 @@ def test_the_house_gains_and_loses_nothing_but_parts_of_cents(seed: int, side: S
     """Whatever the price does between fills, and whoever leaves when."""
     random = Random(seed)
     wishes = [each for each in some_wishes(random, side, 3 * count, 100 * UNIT) if each.size.amount is None][:count]
+    assume(wishes)
     dealing = Dealing(side, wishes, 100 * UNIT, whole_shares=False, market_order_id=UUID(int=seed))
     staying, left = list(range(len(wishes))), dealing.to_deal
     leavers = 0

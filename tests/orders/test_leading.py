@@ -76,7 +76,14 @@ async def another_process(world: World) -> AsyncIterator[OrderEngine]:
     """A second engine on the same database, with the same venues."""
     engine = world.engine
     other = OrderEngine(
-        world.pool, world.writers, world.market, engine._venues, world.hub, clock=world.clock, lease_clock=world.clock
+        world.pool,
+        world.writers,
+        world.market,
+        engine._venues,
+        world.hub,
+        clock=world.clock,
+        lease_clock=world.clock,
+        patience=30.0,
     )
     try:
         yield other
