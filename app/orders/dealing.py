@@ -77,6 +77,7 @@ class Dealing:
         self, group: Group, instrument: Instrument, opened_at: datetime, price: int, begun: UUID | None
     ) -> Gathered:
         profile = self.venues.profile(instrument, self.market.clock.now())
+        lead = self.leads.get(shard_of(instrument.id))
         command = Gather(
             group,
             opened_at,
@@ -84,9 +85,10 @@ class Dealing:
             profile.whole_shares,
             profile.venue,
             *self.market.trade_dates(instrument),
-            lead=self.leads.get(shard_of(instrument.id)),
+            lead=lead,
             market_order_id=begun,
             precision=profile.precision,
+            sends=self._may_send(self.venues.by_name.get(profile.venue), lead),
         )
         writer = self.writers.of_journal(group.journal_id)
         weight = CHUNK if begun else min(CHUNK, self.sizes.pop(group, 1))
@@ -108,7 +110,15 @@ class Dealing:
                 return
             made = gathered.market_order
         principal = made.capacity is Capacity.PRINCIPAL
-        await self.send(made, HOUSE if principal else self.venues.route(instrument))
+        venue_name = HOUSE if principal else self.venues.route(instrument)
+        if made.status is MarketOrderStatus.SENT:  # as far as we are concerned; now it is
+            await self.venues.by_name[venue_name].submit(as_sent(made))
+        else:
+            await self.send(made, venue_name)
+
+    def _may_send(self, venue: Venue | None, lead: Lead | None) -> bool:
+        """Whether this process, as the leader, may send what the venue is to deal: of an exclusive one it is not."""
+        return venue is not None and venue.ready() and lead is not None and not venue.exclusive
 
     async def send(self, made: MarketOrder, venue_name: str) -> None:
         """Send it, if it is ours to send; the venue recognises what it has already.

@@ -16,10 +16,11 @@ from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.orders.lead import still_leading
 from app.orders.record_gathering import record_gathered, record_lines
+from app.orders.route import sent_entry
 from app.orders.rows import market_order_from, units
 from app.orders.run import CHUNK
 from app.orders.statement import Gather, created, opened, routed, sized, stated
-from app.orders.types import Capacity, Group, MarketOrder, Order
+from app.orders.types import Capacity, Group, MarketOrder, MarketOrderStatus, Order
 from app.orders.waiting import waiting_orders
 from app.risk.rules import rules_in_force
 from app.venues.house import HOUSE
@@ -63,6 +64,8 @@ async def gather(batch: Batch, commands: Sequence[Gather]) -> list[Gathered]:
             by_amount = await _by_amount(batch, each.begun, shares)
             market_order = sized(market_order, by_amount, command, stock)
             entries.append(created(batch, market_order))
+            if market_order.status is MarketOrderStatus.SENT:
+                entries.append(sent_entry(batch, market_order.book_id, market_order.id))
         principal = market_order.capacity is Capacity.PRINCIPAL
         gathered.append((market_order, HOUSE if principal else command.venue))
         answers[each.index] = Gathered(market_order, each.open_since)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.kernel.money import to_decimal
 from app.ledger.commit import Batch
-from app.orders.types import MarketOrder, Order
+from app.orders.types import MarketOrder, MarketOrderStatus, Order
 
 
 async def record_gathered(batch: Batch, gathered: Sequence[tuple[MarketOrder, str]]) -> None:
@@ -20,9 +20,18 @@ async def record_gathered(batch: Batch, gathered: Sequence[tuple[MarketOrder, st
         [_row(batch, made) for made, _ in gathered],
     )
     await batch.connection.executemany(
-        "INSERT INTO venue_order (market_order_id, tenant_id, venue, status) VALUES ($1, $2, $3, 'PENDING_NEW')"
-        " ON CONFLICT (market_order_id) DO UPDATE SET venue = EXCLUDED.venue",
-        [(made.id, batch.journal.tenant_id, venue) for made, venue in gathered],
+        "INSERT INTO venue_order (market_order_id, tenant_id, venue, status, sent_at)"
+        " VALUES ($1, $2, $3, 'PENDING_NEW', $4)"
+        " ON CONFLICT (market_order_id) DO UPDATE SET venue = EXCLUDED.venue, sent_at = EXCLUDED.sent_at",
+        [
+            (
+                made.id,
+                batch.journal.tenant_id,
+                venue,
+                batch.recorded_at if made.status is MarketOrderStatus.SENT else None,
+            )
+            for made, venue in gathered
+        ],
     )
 
 

@@ -42,7 +42,7 @@ async def mark_sent(batch: Batch, commands: Sequence[Sending]) -> list[VenueOrde
         batch.recorded_at,
     )
     first = sorted((row for row in rows if row["status_before"] == "CREATED"), key=lambda row: row["id"])
-    await batch.post_facts([_sent(batch, row["book_id"], row["id"]) for row in first])
+    await batch.post_facts([sent_entry(batch, row["book_id"], row["id"]) for row in first])
     sent = {row["id"]: as_sent(market_order_from(row)) for row in rows}
     return [sent.get(each.market_order_id) for each in commands]
 
@@ -61,7 +61,8 @@ def as_sent(made: MarketOrder) -> VenueOrder:
     )
 
 
-def _sent(batch: Batch, book: int, market_order: UUID) -> Entry:
+def sent_entry(batch: Batch, book: int, market_order: UUID) -> Entry:
+    """It is sent now."""
     data = {"market_order": str(market_order)}
     return Entry(
         NewEvent(book, EventType.MARKET_ORDER_SENT, ENGINE, batch.effective_at, correlation=market_order, data=data)

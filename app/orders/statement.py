@@ -22,7 +22,8 @@ class Gather:
     """The orders of a group are due if the first of them was placed by ``opened_by``.
 
     ``price`` turns dollars into stated shares: the quote, or the limit. ``market_order_id`` goes on with one whose
-    statement is not complete yet. ``lead`` is the right to do so; without one it is not asked for.
+    statement is not complete yet. ``lead`` is the right to do so; without one it is not asked for. With ``sends`` the
+    venue may be sent what it becomes at once, which is recorded in the same commit; the house always may.
     """
 
     group: Group
@@ -35,6 +36,7 @@ class Gather:
     lead: Lead | None = None
     market_order_id: UUID | None = None
     precision: Precision = EXACT
+    sends: bool = False
 
 
 def opened(batch: Batch, id_: UUID, book: int, command: Gather) -> MarketOrder:
@@ -69,10 +71,11 @@ def sized(made: MarketOrder, by_amount: int, command: Gather, stock: dict[int, i
     inventory = stock.get(made.instrument_id, 0)
     deal = size_deal(made.side, made.requested - by_amount, by_amount, inventory, whole_shares=command.whole_shares)
     stock[made.instrument_id] = inventory - deal.supplied
-    quantity = made.requested if deal.capacity is Capacity.PRINCIPAL else deal.quantity
+    principal = deal.capacity is Capacity.PRINCIPAL
+    quantity = made.requested if principal else deal.quantity
     return replace(
         made,
-        status=MarketOrderStatus.CREATED,
+        status=MarketOrderStatus.SENT if principal or command.sends else MarketOrderStatus.CREATED,
         capacity=deal.capacity,
         quantity=quantity,
         supplied=deal.supplied,

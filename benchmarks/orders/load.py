@@ -15,7 +15,6 @@ from app.orders.gather import gather
 from app.orders.hear import Told
 from app.orders.place import place
 from app.orders.reports import apply_reports
-from app.orders.route import Sending, mark_sent
 from app.orders.statement import Gather
 from app.orders.types import Capacity
 from app.venues.house import HOUSE
@@ -93,10 +92,9 @@ async def one_at_a_time(floor: Floor, orders: int, workers: int) -> float:
         for _ in queue:
             command = floor.order(worker, instrument)
             await alone.submit(place, command)
-            due = Gather(floor.group(command), clock.now(), PRICE, instrument.whole_shares, PAPER, *dates)
+            due = Gather(floor.group(command), clock.now(), PRICE, instrument.whole_shares, PAPER, *dates, sends=True)
             made = (await alone.submit(gather, due)).market_order
             assert made is not None
-            await alone.submit(mark_sent, Sending(made.id))
             venue = HOUSE if made.capacity is Capacity.PRINCIPAL else PAPER
             at = datetime.now(UTC)
             fill = Report(venue, made.id, ReportKind.EXECUTION, at, str(made.id), made.quantity, PRICE, made.quantity)

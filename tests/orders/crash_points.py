@@ -23,7 +23,6 @@ USE_CASES = (
     "cancel",
     "replace_orders",
     "gather",
-    "mark_sent",
     "apply_reports",
     "share_out_chunk",
     "ask_to_let_go",
