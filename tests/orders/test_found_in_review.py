@@ -130,3 +130,24 @@ async def test_what_the_departed_have_is_true_after_a_bust_that_comes_after_the_
         assert departed == (await world.order(leaves)).filled_quantity
         async with world.pool.acquire() as connection:
             assert not await faults_in_the_books(connection, world.commits.journal.id)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="while more may come _cash() gives each seller the average, or what they had if that is more: together more"
+    " than the street paid once the price falls and somebody's part does not grow",
+)
+async def test_a_price_that_falls_while_a_seller_wants_out_is_not_the_houses(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        [leaves, stays], made = await with_the_venue(world, Side.SELL, 2)
+        await says(world, made, ReportKind.EXECUTION, "one", 20, 100)
+        assert await wants_out(world, leaves, made) == 30 * UNIT
+        await says(world, made, ReportKind.EXECUTION, "two", 9, 50)
+        at = world.clock.now()
+        await world.told(Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=30 * UNIT))
+        await says(world, made, ReportKind.EXECUTION, "three", 1, 50)
+        found = [await world.order(each) for each in (leaves, stays)]
+        assert [each.filled_quantity for each in found] == [10 * UNIT, 20 * UNIT]
+        assert sum(each.filled_amount for each in found) == 2_500 * UNIT
+        async with world.pool.acquire() as connection:
+            assert not await faults_in_the_books(connection, world.commits.journal.id)
