@@ -8,15 +8,17 @@ import pytest
 
 from app.kernel.money import UNIT
 from app.market.types import Side
-from app.orders import gather, reports, run, share_out_many
+from app.orders import gather, reports, run, share_out_many, stop
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.hear import Told
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.reports import apply_reports
 from app.orders.types import OrderStatus
+from app.risk.types import RuleKind
 from app.venues.port import Report, ReportKind
 from tests.orders.checks import faults_in_the_books
 from tests.orders.test_busts import SILENT, market_order_of, says, sums
+from tests.orders.test_controls import rule
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -151,3 +153,22 @@ async def test_a_price_that_falls_while_a_seller_wants_out_is_not_the_houses(dat
         assert sum(each.filled_amount for each in found) == 2_500 * UNIT
         async with world.pool.acquire() as connection:
             assert not await faults_in_the_books(connection, world.commits.journal.id)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a look into the database ends CHUNK orders, and it looks once a second: 1,000 orders a second"
+)
+async def test_a_kill_switch_ends_all_that_is_open_within_a_second(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much is open: the changelog says so."""
+    monkeypatch.setattr(stop, "CHUNK", 2)
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(300) for _ in range(8)]
+        ids = await asyncio.gather(*(world.place(each, Side.BUY, "KO", quantity="1", limit="95.00") for each in people))
+        await world.pass_time(500)
+        await rule(world, RuleKind.KILL_SWITCH)
+        world.engine.look()
+        await world.pass_time(1_000)
+        told = [(await world.order(each)).status for each in ids]
+        assert not {OrderStatus.ACCEPTED, OrderStatus.NEW} & set(told)
