@@ -200,3 +200,24 @@ async def test_what_is_dealt_during_the_run_of_a_few_is_not_taken_for_a_bust(dat
         types = {row["type"] for row in await world.pool.fetch(told, [stays, leaves])}
         assert (found.filled_quantity, found.filled_amount) == (left_at.filled_quantity, left_at.filled_amount)
         assert "ORDER_TRADE_CORRECTED" not in types
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="an order by amount is told FILLED with whatever it has if its market order is filled as it leaves",
+)
+async def test_an_order_by_amount_that_leaves_with_half_of_it_is_canceled(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(5_000) for _ in range(2)]
+        leaves, stays = [await world.place(each, Side.BUY, "KO", amount="1000.00") for each in people]
+        await world.pass_time(100)
+        made = await market_order_of(world, stays)
+        await says(world, made, ReportKind.EXECUTION, "one", 10, 100)
+        quantity = await wants_out(world, leaves, made)
+        assert quantity is not None
+        await says(world, made, ReportKind.EXECUTION, "two", quantity // UNIT - 10, 100)
+        at = world.clock.now()
+        await world.told(Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=quantity))
+        found = await world.order(leaves)
+        assert found.filled_amount < 800 * UNIT
+        assert found.status is OrderStatus.CANCELED
