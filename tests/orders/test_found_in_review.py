@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from app.kernel.errors import Refusal
 from app.kernel.money import UNIT
 from app.market.types import Side
 from app.orders import gather, reports, run, share_out_many, stop
@@ -221,3 +222,19 @@ async def test_an_order_by_amount_that_leaves_with_half_of_it_is_canceled(databa
         found = await world.order(leaves)
         assert found.filled_amount < 800 * UNIT
         assert found.status is OrderStatus.CANCELED
+
+
+@pytest.mark.xfail(strict=True, reason="place() takes a sale off what can be sold before the controls refuse that sale")
+async def test_a_sale_that_is_refused_leaves_everything_to_the_next_of_its_commit(database_url: str) -> None:
+    async with running(database_url) as world:
+        ann = await world.investor(2_000)
+        await world.place(ann, Side.BUY, "KO", quantity="10")
+        await world.pass_time(200)
+        refused, everything = await asyncio.gather(
+            world.place(ann, Side.SELL, "KO", quantity="4", limit="10.00"),  # outside the collar
+            world.place(ann, Side.SELL, "KO", everything=True),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, Refusal)
+        assert isinstance(everything, UUID)
+        assert (await world.order(everything)).quantity == 10 * UNIT
