@@ -1,7 +1,9 @@
 """Faults that a review found: what ought to hold, and does not hold yet."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +15,7 @@ from app.orders import gather, reports, run, share_out_many, stop
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.hear import Told
 from app.orders.leave import LetGo, ask_to_let_go
+from app.orders.operate import ForceExpire, force_expire
 from app.orders.reports import apply_reports
 from app.orders.types import OrderStatus
 from app.risk.types import RuleKind
@@ -238,3 +241,32 @@ async def test_a_sale_that_is_refused_leaves_everything_to_the_next_of_its_commi
         assert isinstance(refused, Refusal)
         assert isinstance(everything, UUID)
         assert (await world.order(everything)).quantity == 10 * UNIT
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a plan is made without the journal's lock, and a first plan does not notice an end by force"
+)
+async def test_what_is_ended_by_force_while_its_run_is_planned_gets_nothing_of_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (gather, reports, run, share_out_many):
+        monkeypatch.setattr(module, "CHUNK", 1)
+    planned, begun, may = share_out_many._planned, threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert may.wait(20)
+        return planned(*arguments)
+
+    monkeypatch.setattr(share_out_many, "_planned", slowly)
+    async with running(database_url, SILENT) as world:
+        [forced, _], made = await with_the_venue(world, Side.BUY, 2)
+        await says(world, made, ReportKind.EXECUTION, "one", 40, 100)
+        planning = asyncio.create_task(share_out_many.begin_run(world.pool, made))
+        assert await asyncio.to_thread(begun.wait, 20)
+        await world.commits.submit(force_expire, ForceExpire(forced, "stuck", "operator:test"))
+        may.set()
+        assert await planning
+        await world.engine._intake.share_out(made)
+        found = await world.order(forced)
+        assert (found.status, found.filled_quantity) == (OrderStatus.EXPIRED, 0)
