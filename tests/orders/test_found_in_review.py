@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,11 @@ from app.orders.hear import Told
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.operate import ForceExpire, force_expire
 from app.orders.reports import apply_reports
+from app.orders.route import as_sent
 from app.orders.types import OrderStatus
 from app.risk.types import RuleKind
-from app.venues.port import Report, ReportKind
+from app.venues.paper import PaperBehaviour, PaperVenue
+from app.venues.port import Change, Report, ReportKind
 from tests.orders.checks import faults_in_the_books
 from tests.orders.test_busts import SILENT, market_order_of, says, sums
 from tests.orders.test_controls import rule
@@ -270,3 +273,27 @@ async def test_what_is_ended_by_force_while_its_run_is_planned_gets_nothing_of_i
         await world.engine._intake.share_out(made)
         found = await world.order(forced)
         assert (found.status, found.filled_quantity) == (OrderStatus.EXPIRED, 0)
+
+
+@FREED_TOO_EARLY
+@pytest.mark.parametrize("side", Side)
+async def test_who_comes_back_after_a_crash_gives_the_customer_what_was_dealt(database_url: str, side: Side) -> None:
+    """The process died before it could take in the deal and the end that its venue had told it."""
+    slow = PaperBehaviour(split=1.0, first_ms=(60, 60), next_ms=(10**8, 10**8), answer_ms=(5, 5), slip_cents=0)
+    async with running(database_url, slow) as world:
+        [order], made = await with_the_venue(world, side, 1)
+        world.clock.advance(timedelta(milliseconds=100))
+        assert ReportKind.EXECUTION in {each.kind for each in await world.venue.reports(world.clock.now())}
+        await world.commits.submit(cancel, CancelOrder(order, "test"))
+        asked = await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        assert asked is not None
+        await world.venue.change(Change(as_sent(asked.market_order), asked.number, asked.replaces, asked.quantity))
+        world.clock.advance(timedelta(milliseconds=100))
+        assert ReportKind.CANCELED in {each.kind for each in await world.venue.reports(world.clock.now())}
+        restarted = PaperVenue(world.pool, world.market, clock=world.clock, behaviour=slow)
+        told = await restarted.reports(world.clock.now())
+        await world.engine._intake.take_in(restarted, told)
+        dealt = max(each.cumulative_quantity for each in told if each.client_order_id == made)
+        assert 0 < dealt < 20 * UNIT
+        found = await world.order(order)
+        assert (found.status, found.filled_quantity) == (OrderStatus.CANCELED, dealt)
