@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from app.kernel.errors import Refusal
+from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.market.types import Side
 from app.orders import gather, reports, run, share_out_many, stop
@@ -17,9 +18,10 @@ from app.orders.cancel import CancelOrder, cancel
 from app.orders.hear import Told
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.operate import ForceExpire, force_expire
+from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.reports import apply_reports
 from app.orders.route import as_sent
-from app.orders.types import OrderStatus
+from app.orders.types import OrderStatus, Replacement, Terms
 from app.risk.types import RuleKind
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Change, Report, ReportKind
@@ -213,21 +215,32 @@ async def test_what_is_dealt_during_the_run_of_a_few_is_not_taken_for_a_bust(dat
     strict=True,
     reason="an order by amount is told FILLED with whatever it has if its market order is filled as it leaves",
 )
-async def test_an_order_by_amount_that_leaves_with_half_of_it_is_canceled(database_url: str) -> None:
+@pytest.mark.parametrize("instead", [None, 1_500])
+async def test_an_order_by_amount_that_leaves_with_a_part_of_it_ends_as_was_wished(
+    database_url: str, instead: int | None
+) -> None:
     async with running(database_url, SILENT) as world:
         people = [await world.investor(5_000) for _ in range(2)]
         leaves, stays = [await world.place(each, Side.BUY, "KO", amount="1000.00") for each in people]
         await world.pass_time(100)
         made = await market_order_of(world, stays)
         await says(world, made, ReportKind.EXECUTION, "one", 10, 100)
-        quantity = await wants_out(world, leaves, made)
-        assert quantity is not None
-        await says(world, made, ReportKind.EXECUTION, "two", quantity // UNIT - 10, 100)
+        if instead is None:
+            await world.commits.submit(cancel, CancelOrder(leaves, "test"))
+        else:
+            quote = world.market.quote(world.instrument("KO").id)
+            assert quote is not None
+            wanted = Replacement(new_id(), instead * UNIT, None, Terms(), "test")
+            await world.commits.submit(replace_orders, ReplaceOrder(leaves, wanted, quote))
+        asked = await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        assert asked is not None
+        assert asked.quantity is not None
+        await says(world, made, ReportKind.EXECUTION, "two", asked.quantity // UNIT - 10, 100)
         at = world.clock.now()
-        await world.told(Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=quantity))
+        await world.told(Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=asked.quantity))
         found = await world.order(leaves)
         assert found.filled_amount < 800 * UNIT
-        assert found.status is OrderStatus.CANCELED
+        assert found.status is (OrderStatus.CANCELED if instead is None else OrderStatus.REPLACED)
 
 
 @pytest.mark.xfail(strict=True, reason="place() takes a sale off what can be sold before the controls refuse that sale")
