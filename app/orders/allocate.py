@@ -174,11 +174,12 @@ def _cash(
     had = [claim.filled_amount // CENT for claim in claims]
     if not any(shares):
         return [0] * len(claims)
-    unit = fill.quantity * CENT
-    if side is Side.SELL and stage is Stage.OPEN:
-        return [max(cents, share * fill.amount // unit) * CENT for cents, share in zip(had, shares, strict=True)]
-    worth = sum(shares) * fill.amount
+    worth, unit = sum(shares) * fill.amount, fill.quantity * CENT
     cents = max(sum(had), divide_half_up(worth, unit) if side is Side.BUY else worth // unit)
+    if side is Side.SELL and stage is Stage.OPEN:
+        alone = [max(paid, share * fill.amount // unit) for paid, share in zip(had, shares, strict=True)]
+        if sum(alone) <= cents:
+            return [each * CENT for each in alone]
     dealt = [each * CENT for each in share_out(cents, shares, had, turn, more_to_come=stage is Stage.OPEN)]
     if side is Side.SELL:
         return dealt

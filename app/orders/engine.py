@@ -7,7 +7,7 @@ processes may run one: each leads some shards of the instruments (lead.py), and 
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -206,8 +206,8 @@ class OrderEngine:
         if taken:
             self._looked_at = None
             await self._writers.all()
-            found = await recover.open_orders(self._pool, self._ours(taken))
-            await self._each(self._dealing.resume(each) for each in found)
+            async for found in recover.open_orders(self._pool, self._ours(taken)):
+                await self._each(self._dealing.resume(each) for each in found)
 
     def _ours(self, shards: Collection[int]) -> recover.Ours:
         exclusive = [venue for venue in self._venues.by_name.values() if venue.exclusive]
@@ -233,10 +233,8 @@ class OrderEngine:
         shards = list(self._dealing.leads)
         for group, opened_at in (await recover.waiting_groups(self._pool, shards)).items():
             self._dealing.windows.setdefault(group, opened_at)
-        over = await expired(self._pool, self._market.clock.now())
-        await self._each(
-            self._end(*each) for each in [*over, *await stopped_orders(self._pool, self._market.clock.now())]
-        )
+        await self._end_all(expired)
+        await self._end_all(stopped_orders)
         self._to_let_go |= set(await recover.leaving(self._pool, shards))
         self._intake.to_run |= set(await recover.running(self._pool, shards))
         silent = await recover.silent_orders(self._pool, self._ours(shards), now)
@@ -245,6 +243,16 @@ class OrderEngine:
         today = self._market.today()
         due = await recover.journals_to_settle(self._pool, today)
         await self._each([self._settle(journal_id, today) for journal_id in due])
+
+    async def _end_all(self, found: Callable[[EnginePool, datetime], Awaitable[list[tuple[int, CancelOrder]]]]) -> None:
+        """End what is found, and what is found then, until it is nothing new."""
+        before: set[UUID] = set()
+        while orders := await found(self._pool, self._market.clock.now()):
+            ids = {command.order_id for _, command in orders}
+            if ids <= before:
+                return
+            before |= ids
+            await self._each(self._end(*each) for each in orders)
 
     async def _end(self, journal_id: int, command: CancelOrder) -> None:
         with contextlib.suppress(Refusal):  # it has ended meanwhile

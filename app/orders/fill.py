@@ -62,7 +62,7 @@ def _order_fill(progress: Progress, order: Order, planned: Allotment) -> OrderFi
         reason = "a deal was taken back" if undone else order.reason
         return OrderFill(order, quantity, amount, status, 0, reason, progress.taken_back)
     held = order.held - _from_hold(order, quantity, amount)
-    status, reason = _status(progress, order, planned.quantity)
+    status, reason = _status(progress, order, planned)
     return OrderFill(order, quantity, amount, status, held, reason, progress.taken_back)
 
 
@@ -73,8 +73,18 @@ def _from_hold(order: Order, quantity: int, amount: int) -> int:
     return max(min(amount, order.held), order.held - order.funding.total)
 
 
-def _status(progress: Progress, order: Order, filled: int) -> tuple[OrderStatus, str | None]:
-    if progress.ending is MarketOrderStatus.FILLED and filled and order.quantity in (None, filled):
+def _is_filled(progress: Progress, order: Order, planned: Allotment) -> bool:
+    """Whether it has all that it asked for; one by amount has that when its market order is filled and it stayed."""
+    over = progress.ending is MarketOrderStatus.FILLED
+    if order.quantity is not None:
+        return (over or progress.frees(order)) and planned.quantity == order.quantity
+    stayed = order.ends_as is None or not progress.frees(order)
+    return over and planned.quantity > 0 and (stayed or planned.amount == order.amount)
+
+
+def _status(progress: Progress, order: Order, planned: Allotment) -> tuple[OrderStatus, str | None]:
+    filled = planned.quantity
+    if _is_filled(progress, order, planned):
         return OrderStatus.FILLED, None
     if order.ends_as is not None and (progress.frees(order) or progress.ending is not None):
         return order.ends_as, order.reason

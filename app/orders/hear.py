@@ -154,7 +154,10 @@ def progress_of(made: MarketOrder, at_venue: VenueOrderState, standing: Fill) ->
             canceled = at_venue.status in (VenueOrderStatus.REJECTED, VenueOrderStatus.FILLED) and not rejected
             ending = MarketOrderStatus.CANCELED if canceled else MarketOrderStatus(at_venue.status.value)
     reason = at_venue.reason if ending is not MarketOrderStatus.FILLED else None
-    return Progress(made, fill, standing, ending, reason, at_venue.accepted)
+    accepted = at_venue.accepted
+    if at_venue.status.is_final and made.ended_at is None and ending is None:
+        accepted = min(accepted, at_venue.number - 1)  # nobody is free by an end that waits
+    return Progress(made, fill, standing, ending, reason, accepted)
 
 
 def street_part(made: MarketOrder, quantity: int, amount: int) -> tuple[int, int]:

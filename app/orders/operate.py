@@ -114,10 +114,9 @@ def _final(message: str, path: str) -> Refusal:
     return Refusal(OperateError.ALREADY_FINAL, message, path)
 
 
-#: What a run under way had planned for it is the house's.
+#: What a run under way had planned for it is the house's; one that is being planned fails on this, and looks again.
 _TAKE_OUT_OF_RUN = """
-UPDATE allocation SET planned_quantity = filled_quantity, planned_amount = filled_amount
-WHERE order_id = $1 AND planned_quantity IS NOT NULL
+UPDATE allocation SET planned_quantity = filled_quantity, planned_amount = filled_amount WHERE order_id = $1
 """
 
 _EXPIRE = """

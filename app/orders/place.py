@@ -44,11 +44,11 @@ class PlaceOrder:
 async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[Order | Refusal]:
     """Hold what each order needs and accept it; answers the orders as they were accepted, or why not."""
     available = await _sellable(batch, commands)
-    drafts = [draft_of(batch, command, available) for command in commands]
     controls = await controls_of(batch, [command.account_id for command in commands])
     answers: list[Order | Refusal] = []
     passed: list[tuple[int, Order]] = []
-    for command, draft in zip(commands, drafts, strict=True):
+    for command in commands:
+        draft = draft_of(batch, command, available)
         if isinstance(draft, Refusal):
             answers.append(draft)
             continue
@@ -56,6 +56,7 @@ async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[Order | Re
         answers.append(refusal or draft)
         if refusal is None:
             passed.append((len(answers) - 1, draft))
+            _take_off(available, draft)
     entries = [_entry(batch, draft, commands[index].actor, controls) for index, draft in passed]
     accepted: dict[int, Order] = {}
     for (index, draft), verdict in zip(passed, await batch.post(entries), strict=True):
@@ -82,7 +83,7 @@ async def _sellable(batch: Batch, commands: Sequence[PlaceOrder]) -> dict[int, i
 def draft_of(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Order | Refusal:
     """The order as it will stand; a ``Refusal`` when everything is to be sold and there is nothing.
 
-    ``available`` is what can be sold by the address of the position; what the order takes of it is taken off.
+    ``available`` is what can be sold, by the address of the position.
     """
     size, price = command.size, command.price
     quantity = size.quantity
@@ -90,9 +91,7 @@ def draft_of(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Or
         hold = dollars_to_hold(size, price, command.terms.type)
     else:
         position = address(command.book, command.instrument_id, Kind.POSITION)
-        left = available.get(position, 0)
-        hold = shares_to_hold(size, price, left)
-        available[position] = left - hold if hold <= left else left
+        hold = shares_to_hold(size, price, available.get(position, 0))
         quantity = hold if size.everything else size.quantity
     if hold == 0:
         return _nothing_to_sell()
@@ -112,6 +111,13 @@ def draft_of(batch: Batch, command: PlaceOrder, available: dict[int, int]) -> Or
         held=hold,
         placed_at=batch.recorded_at,
     )
+
+
+def _take_off(available: dict[int, int], draft: Order) -> None:
+    """What the order takes can't be sold by the next one of its batch; if it wants more than there is it gets none."""
+    position = address(draft.book_id, draft.instrument_id, Kind.POSITION)
+    if draft.side is Side.SELL and draft.held <= available.get(position, 0):
+        available[position] -= draft.held
 
 
 def _entry(batch: Batch, draft: Order, actor: str, controls: Controls) -> Entry:

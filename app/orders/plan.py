@@ -67,31 +67,55 @@ class Participant:
 def plan(progress: Progress, participants: Sequence[Participant]) -> Plan:
     """What each order has of the fill in all, in the order of ``participants``.
 
-    Who leaves keeps the average price at which it left; those who stay share what is then dealt, at their own.
+    Whom the venue has let go of by now still gets what was dealt that those who stay can't take, and then leaves. Who
+    has left keeps the average price at which it left; those who stay share what is dealt after, at their own.
     """
     had = [Allotment(each.order.filled_quantity, each.order.filled_amount) for each in participants]
     if progress.taken_back:
         had = _restate(progress, participants, had)
-    if progress.market_order.ended_at is not None:
-        return Plan(had, progress.market_order.departed)  # what is dealt after the end is the house's
-    stays = [each.order.ended_at is None and not progress.frees(each.order) for each in participants]
-    departed = _departed(progress, [each for each, stay in zip(had, stays, strict=True) if not stay])
-    taking_part = [index for index, stay in enumerate(stays) if stay]
-    claims = [_claim(participants[index], had[index]) for index in taking_part]
-    if claims and progress.fill.quantity:
-        for index, allotment in zip(taking_part, _allocate(progress, claims, departed), strict=True):
+    if progress.market_order.ended_at is not None:  # what is dealt after the end is the house's
+        return Plan(had, _departed_after_the_end(progress, participants, had))
+    open_ = [index for index, each in enumerate(participants) if each.order.ended_at is None]
+    ended = set(range(len(participants))) - set(open_)
+    departed = _departed(progress, [had[index] for index in ended])
+    freed = [index for index in open_ if progress.frees(participants[index].order)]
+    staying = [index for index in open_ if index not in set(freed)]
+    if freed and progress.fill.quantity:
+        shared = _allocate(progress, participants, had, open_, departed, Stage.OPEN)
+        for index in freed:
+            had[index] = shared[index]
+    departed = _plus(departed, [had[index] for index in freed], _less(progress.fill, departed))
+    if staying and progress.fill.quantity:
+        for index, allotment in _allocate(progress, participants, had, staying, departed, progress.stage).items():
             had[index] = allotment
     return Plan(had, departed)
 
 
 def _departed(progress: Progress, theirs: Sequence[Allotment]) -> Fill:
-    """What those have together who take no part any more (``theirs``), each at the price at which it left."""
+    """What those have together who took no part any more (``theirs``), each at the price at which it left."""
     made, shares = progress.market_order, sum(each.quantity for each in theirs)
     if progress.taken_back:
         return Fill(shares, sum(each.amount for each in theirs))
-    newly, rest = shares - made.departed.quantity, _less(progress.before, made.departed)
-    worth = divide_half_up(newly * rest.amount, rest.quantity) if newly else 0
-    return Fill(shares, made.departed.amount + worth)
+    # Whom an operator took out by force since left at the average of what was shared out.
+    forced = Allotment(shares - made.departed.quantity, 0)
+    return _plus(made.departed, [forced], _less(progress.before, made.departed))
+
+
+def _departed_after_the_end(progress: Progress, participants: Sequence[Participant], had: Sequence[Allotment]) -> Fill:
+    if not progress.taken_back:
+        return progress.market_order.departed
+    theirs = [each for each, participant in zip(had, participants, strict=True) if progress.frees(participant.order)]
+    return Fill(sum(each.quantity for each in theirs), sum(each.amount for each in theirs))
+
+
+def _plus(departed: Fill, theirs: Sequence[Allotment], price: Fill) -> Fill:
+    """With more who leave, at the average; at more if they were given that before a price fell."""
+    worth = [
+        max(divide_half_up(each.quantity * price.amount, price.quantity), each.amount)
+        for each in theirs
+        if each.quantity
+    ]
+    return Fill(departed.quantity + sum(each.quantity for each in theirs), departed.amount + sum(worth))
 
 
 def _less(fill: Fill, departed: Fill) -> Fill:
@@ -107,26 +131,35 @@ def _claim(participant: Participant, had: Allotment) -> Claim:
     return Claim(order.id, participant.stated, order.amount, limit, had.quantity, had.amount, leaving)
 
 
-def _allocate(progress: Progress, claims: Sequence[Claim], departed: Fill) -> list[Allotment]:
-    made, done = progress.market_order, departed.quantity
-    obtainable, least = _bounds(progress, claims)
-    return allocate(
+def _allocate(
+    progress: Progress,
+    participants: Sequence[Participant],
+    had: Sequence[Allotment],
+    members: Sequence[int],
+    departed: Fill,
+    stage: Stage,
+) -> dict[int, Allotment]:
+    """What each of these participants has of what the departed leave, by its place among all."""
+    made, claims = progress.market_order, [_claim(participants[index], had[index]) for index in members]
+    obtainable, least = _bounds(progress, claims, stage)
+    shared = allocate(
         claims,
         _less(progress.fill, departed),
         side=made.side,
         market_order_id=made.id,
-        obtainable=max(0, obtainable - done),
+        obtainable=max(0, obtainable - departed.quantity),
         # Never more than they stated together: what an operator took out by force is the house's to deliver.
-        least=max(0, min(least - done, sum(claim.quantity for claim in claims))),
-        stage=progress.stage,
+        least=max(0, min(least - departed.quantity, sum(claim.quantity for claim in claims))),
+        stage=stage,
         precision=made.precision,
     )
+    return dict(zip(members, shared, strict=True))
 
 
-def _bounds(progress: Progress, claims: Sequence[Claim]) -> tuple[int, int]:
+def _bounds(progress: Progress, claims: Sequence[Claim], stage: Stage) -> tuple[int, int]:
     """The most shares that customers can have (or sell), and the least that they must sell, in all."""
     made, filled = progress.market_order, progress.fill.quantity
-    if progress.stage is not Stage.COMPLETE:
+    if stage is not Stage.COMPLETE:
         return filled, max(0, filled - made.supplied)
     principal = made.capacity is Capacity.PRINCIPAL
     if made.side is Side.BUY:

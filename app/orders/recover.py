@@ -1,6 +1,6 @@
 """What only the database knows of: another process's work, or what a crash left to be done."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -40,6 +40,9 @@ class Open:
     venue_order: VenueOrderState
 
 
+_FIRST = UUID(int=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Ours:
     """What this process looks after: shards, but for what exclusive venues deal; of these, the ones it speaks to."""
@@ -49,10 +52,12 @@ class Ours:
     spoken_to: Collection[str]
 
 
-async def open_orders(pool: EnginePool, ours: Ours) -> list[Open]:
-    """Every open market order that is ours: for who takes them over."""
-    ever = datetime.max.replace(tzinfo=UTC)
-    return await _open(pool, ours, ever, ever)
+async def open_orders(pool: EnginePool, ours: Ours) -> AsyncIterator[list[Open]]:
+    """Every open market order that is ours, some at a time: for who takes them over."""
+    ever, after = datetime.max.replace(tzinfo=UTC), _FIRST
+    while found := await _open(pool, ours, ever, ever, after):
+        yield found
+        after = found[-1].market_order.id
 
 
 async def silent_orders(pool: EnginePool, ours: Ours, now: datetime) -> list[Open]:
@@ -71,16 +76,18 @@ async def these_orders(pool: EnginePool, ids: list[UUID]) -> list[Open]:
     return await _read(pool, ids) if ids else []
 
 
-async def _open(pool: EnginePool, ours: Ours, answer_due: datetime, resting: datetime) -> list[Open]:
+async def _open(
+    pool: EnginePool, ours: Ours, answer_due: datetime, resting: datetime, after: UUID = _FIRST
+) -> list[Open]:
     rows = await pool.fetch(
-        _OPEN, SHARDS, list(ours.shards), answer_due, resting, list(ours.exclusive), list(ours.spoken_to)
+        _OPEN, SHARDS, list(ours.shards), answer_due, resting, list(ours.exclusive), list(ours.spoken_to), after
     )
     return await _read(pool, [row["id"] for row in rows]) if rows else []
 
 
 _OPEN = """
 SELECT m.id FROM market_order m JOIN venue_order v ON v.market_order_id = m.id
-WHERE m.ended_at IS NULL
+WHERE m.ended_at IS NULL AND m.id > $7
   AND CASE WHEN v.venue = ANY ($5) AND m.status <> 'GATHERING' THEN v.venue = ANY ($6)
            ELSE m.instrument_id % $1 = ANY ($2) END
   AND (v.to_ask OR (v.sent_at IS NULL AND v.venue = ANY ($6))

@@ -4,7 +4,7 @@ A market order with few participants is shared out in the same commit. One with 
 chunks of its own (share_out_many.py), so that its journal is free for others in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
@@ -52,7 +52,9 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
     early = await _too_early(batch, told)
     by_order = in_order([each for each in told if each not in early])
     hearings = await _hearings(batch, list(by_order))
-    stored = await _store(batch, [each for each in told if each.report.client_order_id in hearings], hearings)
+    running = await _running(batch, list(hearings))
+    large = running | {id_ for id_, each in hearings.items() if each.market_order.participants > CHUNK}
+    stored = await _store(batch, [each for each in told if each.report.client_order_id in hearings], large)
     heard: dict[UUID, Heard] = {each.report.client_order_id: Heard.ASK_AGAIN for each in early}
     entries: list[Entry] = []
     for id_, reports in by_order.items():
@@ -64,15 +66,14 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
         entries += _facts(batch, hearings[id_])
     news: list[Progress] = []
     waiting: list[Hearing] = []
-    running = await _running(batch, list(hearings))
     for id_, hearing in hearings.items():
         entries += await stay_after_all(batch, hearing.market_order, hearing.refused)
         progress = progress_of(hearing.market_order, hearing.venue_order, hearing.standing)
-        large = hearing.market_order.participants > CHUNK or id_ in running
-        if progress.ending is MarketOrderStatus.FILLED and not large:
+        by_run = id_ in large
+        if progress.ending is MarketOrderStatus.FILLED and not by_run:
             hearing.venue_order = replace(hearing.venue_order, status=VenueOrderStatus.FILLED)
-        heard.setdefault(id_, _verdict(hearing, progress, large))
-        if large or not _matters(hearing, progress):
+        heard.setdefault(id_, _verdict(hearing, progress, by_run))
+        if by_run or not _matters(hearing, progress):
             waiting.append(hearing)
         else:
             news.append(progress)
@@ -83,11 +84,11 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
     return [Outcome(heard[each.report.client_order_id], groups) for each in told]
 
 
-def _verdict(hearing: Hearing, progress: Progress, large: bool) -> Heard:
+def _verdict(hearing: Hearing, progress: Progress, by_run: bool) -> Heard:
     at_venue = hearing.venue_order
     if progress.ending is None and hearing.market_order.ended_at is None and at_venue.status.is_final:
         return Heard.ASK_AGAIN  # its end was told, but not all of its executions
-    return Heard.RUN if large else Heard.TAKEN
+    return Heard.RUN if by_run else Heard.TAKEN
 
 
 def _matters(hearing: Hearing, progress: Progress) -> bool:
@@ -127,8 +128,11 @@ async def _running(batch: Batch, ids: Sequence[UUID]) -> set[UUID]:
     return {row["market_order_id"] for row in rows}
 
 
-async def _store(batch: Batch, told: Sequence[Told], hearings: dict[UUID, Hearing]) -> dict[tuple[UUID, str], UUID]:
-    """Insert the executions, busts and corrections that are new; answers the ids they got."""
+async def _store(batch: Batch, told: Sequence[Told], by_run: Collection[UUID]) -> dict[tuple[UUID, str], UUID]:
+    """Insert the executions, busts and corrections that are new; answers the ids they got.
+
+    They are shared out in this commit, except those of market orders that are shared out ``by_run``.
+    """
     dealt = [each for each in told if each.report.execution_id]
     if not dealt:
         return {}
@@ -147,7 +151,7 @@ async def _store(batch: Batch, told: Sequence[Told], hearings: dict[UUID, Hearin
         [report.at for report in reports],
         [each.settles_on for each in dealt],
         [report.kind.value for report in reports],
-        [hearings[report.client_order_id].market_order.participants <= CHUNK for report in reports],
+        [report.client_order_id not in by_run for report in reports],
     )
     stored = {(row["market_order_id"], row["venue_execution_id"]): row["id"] for row in rows}
     await report_contradictions(batch, dealt, stored)

@@ -97,7 +97,7 @@ class PaperVenue:
         for each in arriving:
             each.is_new = each.made.id in new
             new.discard(each.made.id)
-            self._arriving.remove(each)
+        self._arriving = [each for each in self._arriving if each.is_new is None]
 
     async def change(self, change: Change) -> None:
         """Decided when it arrives, among what has happened by then; answered a little later. Once for each number."""

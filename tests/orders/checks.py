@@ -94,6 +94,15 @@ HAVING count(o.amount) = 0 AND abs(
     * (sum(a.filled_quantity) - m.departed_quantity) / nullif(m.allocated_quantity - m.departed_quantity, 0), 0)
   - sum(a.filled_amount)) > 0.01 * count(*)
 UNION ALL
+SELECT 'dealt for customers', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
+JOIN customer_order o ON o.id = a.order_id LEFT JOIN allocation_run r ON r.market_order_id = m.id
+WHERE m.ended_at IS NOT NULL AND r.market_order_id IS NULL
+  AND (m.filled_quantity, m.filled_amount) = (m.allocated_quantity, m.allocated_amount)
+  AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.market_order_id = m.id AND e.recorded_at > m.ended_at)
+GROUP BY m.id
+HAVING count(o.amount) = 0 AND count(*) FILTER (WHERE o.status = 'EXPIRED' AND m.status <> 'EXPIRED') = 0
+  AND sum(a.filled_quantity) < least(m.filled_quantity, sum(a.quantity))
+UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p
 LEFT JOIN (SELECT book_id, instrument_id, sum(remaining) AS shares FROM lot GROUP BY 1, 2) l

@@ -108,7 +108,7 @@ async def test_an_instrument_that_this_process_does_not_know_holds_up_no_other(d
 
 
 async def test_a_tenant_whose_journal_is_locked_makes_no_other_wait(database_url: str) -> None:
-    async with running(database_url, patience=0.05) as world:
+    async with running(database_url, patience=1.0) as world:
         ann = await world.investor(100)
         order = await world.place(ann, Side.BUY, "KO", amount="10.00")
         async with world.pool.acquire() as elsewhere:

@@ -15,8 +15,8 @@ from app.venues.paper import PaperBehaviour
 from tests.orders.anything import Anything
 
 WILD = PaperBehaviour(reject=0.1, leave_rest=0.25, split=0.7, first_ms=(5, 80), next_ms=(5, 150), slip_cents=30)
-#: Takes deals back and corrects them, and answers slowly, so that requests cross with what happens. It loses nothing:
-#: reports don't say in which order they were made, so nobody knows whether a lost deal came before a bust or after it.
+#: Takes deals back and corrects them, and answers slowly, so that requests cross with what happens; now and then it
+#: loses what it says.
 FICKLE = replace(
     WILD, bust=0.15, correct=0.15, lose=0.1, aftermath_ms=(20, 1_500), answer_ms=(5, 400), next_ms=(50, 400)
 )

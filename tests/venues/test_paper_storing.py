@@ -1,4 +1,4 @@
-"""A fault of the paper venue that a review found; it is expected to fail until it is mended."""
+"""The paper venue stores what arrives together, and some give up meanwhile."""
 
 import asyncio
 from uuid import UUID
@@ -14,7 +14,6 @@ from tests.world import running
 pytestmark = pytest.mark.asyncio
 
 
-@pytest.mark.xfail(strict=True, reason="_insert_all() removes arrivals that have removed themselves: ValueError")
 async def test_who_gives_up_while_orders_are_stored_takes_nobody_along(database_url: str) -> None:
     async with running(database_url) as world:
         venue, ko = world.venue, world.instrument("KO")

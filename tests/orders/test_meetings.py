@@ -1,4 +1,4 @@
-"""Faults that a review found: what ought to hold, and does not hold yet."""
+"""Faults that were found once by reading: reports that meet in any order, plans made beside other commits, backlogs."""
 
 import asyncio
 import threading
@@ -21,7 +21,8 @@ from app.orders.operate import ForceExpire, force_expire
 from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.reports import apply_reports
 from app.orders.route import as_sent
-from app.orders.types import OrderStatus, Replacement, Terms
+from app.orders.statement import Gather
+from app.orders.types import OrderStatus, Replacement
 from app.risk.types import RuleKind
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Change, Report, ReportKind
@@ -31,15 +32,6 @@ from tests.orders.test_controls import rule
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
-
-FREED_TOO_EARLY = pytest.mark.xfail(
-    strict=True,
-    reason="plan() frees who leaves by the venue's last word before it shares out what was dealt until that word:"
-    " the house takes the deal, and is short of a sell",
-)
-IN_ONE_COMMIT = pytest.param("in one commit", marks=FREED_TOO_EARLY)
-END_FIRST = pytest.param("the end first", marks=FREED_TOO_EARLY)
-BEFORE_THE_RUN = pytest.param("before the run", marks=FREED_TOO_EARLY)
 
 
 async def with_the_venue(world: World, side: Side, customers: int) -> tuple[list[UUID], UUID]:
@@ -78,7 +70,7 @@ async def tell(world: World, told: Sequence[Report], how: str) -> None:
 
 
 @pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("how", ["one by one", IN_ONE_COMMIT, END_FIRST])
+@pytest.mark.parametrize("how", ["one by one", "in one commit", "the end first"])
 async def test_what_was_dealt_before_the_venue_canceled_is_the_customers(
     database_url: str, side: Side, how: str
 ) -> None:
@@ -96,7 +88,7 @@ async def test_what_was_dealt_before_the_venue_canceled_is_the_customers(
 
 
 @pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("how", ["one by one", IN_ONE_COMMIT, BEFORE_THE_RUN])
+@pytest.mark.parametrize("how", ["one by one", "in one commit", "before the run"])
 async def test_what_was_dealt_before_the_venue_lowered_is_the_leavers(
     database_url: str, monkeypatch: pytest.MonkeyPatch, side: Side, how: str
 ) -> None:
@@ -119,9 +111,6 @@ async def test_what_was_dealt_before_the_venue_lowered_is_the_leavers(
         assert not {"inventory shares", "short shares"} & (await sums(world)).keys()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="after the end plan() answers the old ``departed`` although what they have was restated"
-)
 @pytest.mark.parametrize("side", Side)
 async def test_what_the_departed_have_is_true_after_a_bust_that_comes_after_the_end(
     database_url: str, side: Side
@@ -143,11 +132,6 @@ async def test_what_the_departed_have_is_true_after_a_bust_that_comes_after_the_
             assert not await faults_in_the_books(connection, world.commits.journal.id)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="while more may come _cash() gives each seller the average, or what they had if that is more: together more"
-    " than the street paid once the price falls and somebody's part does not grow",
-)
 async def test_a_price_that_falls_while_a_seller_wants_out_is_not_the_houses(database_url: str) -> None:
     async with running(database_url, SILENT) as world:
         [leaves, stays], made = await with_the_venue(world, Side.SELL, 2)
@@ -164,9 +148,6 @@ async def test_a_price_that_falls_while_a_seller_wants_out_is_not_the_houses(dat
             assert not await faults_in_the_books(connection, world.commits.journal.id)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a look into the database ends CHUNK orders, and it looks once a second: 1,000 orders a second"
-)
 async def test_a_kill_switch_ends_all_that_is_open_within_a_second(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,11 +164,6 @@ async def test_a_kill_switch_ends_all_that_is_open_within_a_second(
         assert not {OrderStatus.ACCEPTED, OrderStatus.NEW} & set(told)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an execution that waits for a run under way is stored as allocated where few take part: the next plan takes"
-    " it for a deal that was taken back, and restates everybody, also who has left",
-)
 async def test_what_is_dealt_during_the_run_of_a_few_is_not_taken_for_a_bust(database_url: str) -> None:
     async with running(database_url, SILENT) as world:
         people = [await world.investor(1_000) for _ in range(2)]
@@ -211,10 +187,6 @@ async def test_what_is_dealt_during_the_run_of_a_few_is_not_taken_for_a_bust(dat
         assert "ORDER_TRADE_CORRECTED" not in types
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an order by amount is told FILLED with whatever it has if its market order is filled as it leaves",
-)
 @pytest.mark.parametrize("instead", [None, 1_500])
 async def test_an_order_by_amount_that_leaves_with_a_part_of_it_ends_as_was_wished(
     database_url: str, instead: int | None
@@ -230,7 +202,8 @@ async def test_an_order_by_amount_that_leaves_with_a_part_of_it_ends_as_was_wish
         else:
             quote = world.market.quote(world.instrument("KO").id)
             assert quote is not None
-            wanted = Replacement(new_id(), instead * UNIT, None, Terms(), "test")
+            terms = (await world.order(leaves)).terms
+            wanted = Replacement(new_id(), instead * UNIT, None, terms, "test")
             await world.commits.submit(replace_orders, ReplaceOrder(leaves, wanted, quote))
         asked = await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
         assert asked is not None
@@ -243,7 +216,6 @@ async def test_an_order_by_amount_that_leaves_with_a_part_of_it_ends_as_was_wish
         assert found.status is (OrderStatus.CANCELED if instead is None else OrderStatus.REPLACED)
 
 
-@pytest.mark.xfail(strict=True, reason="place() takes a sale off what can be sold before the controls refuse that sale")
 async def test_a_sale_that_is_refused_leaves_everything_to_the_next_of_its_commit(database_url: str) -> None:
     async with running(database_url) as world:
         ann = await world.investor(2_000)
@@ -259,9 +231,6 @@ async def test_a_sale_that_is_refused_leaves_everything_to_the_next_of_its_commi
         assert (await world.order(everything)).quantity == 10 * UNIT
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a plan is made without the journal's lock, and a first plan does not notice an end by force"
-)
 async def test_what_is_ended_by_force_while_its_run_is_planned_gets_nothing_of_it(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,7 +257,6 @@ async def test_what_is_ended_by_force_while_its_run_is_planned_gets_nothing_of_i
         assert (found.status, found.filled_quantity) == (OrderStatus.EXPIRED, 0)
 
 
-@FREED_TOO_EARLY
 @pytest.mark.parametrize("side", Side)
 async def test_who_comes_back_after_a_crash_gives_the_customer_what_was_dealt(database_url: str, side: Side) -> None:
     """The process died before it could take in the deal and the end that its venue had told it."""
@@ -312,9 +280,6 @@ async def test_who_comes_back_after_a_crash_gives_the_customer_what_was_dealt(da
         assert (found.status, found.filled_quantity) == (OrderStatus.CANCELED, dealt)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="who takes over goes on with 500 market orders; the rest waits until it has been silent long"
-)
 async def test_who_takes_over_goes_on_with_all_that_is_open(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recover, "_OPEN", recover._OPEN.replace("LIMIT 500", "LIMIT 1"))
     async with running(database_url, SILENT) as world:
@@ -325,7 +290,7 @@ async def test_who_takes_over_goes_on_with_all_that_is_open(database_url: str, m
             )
             dates, price = world.market.trade_dates(ko), order.terms.limit_price
             assert price is not None
-            command = gather.Gather(order.group, world.clock.now(), price, True, "paper", *dates)
+            command = Gather(order.group, world.clock.now(), price, True, "paper", *dates)
             assert (await world.commits.submit(gather.gather, command)).market_order is not None
         await world.pass_time(1_000)
         assert await world.pool.fetchval("SELECT count(*) FROM venue_order WHERE sent_at IS NULL") == 0
