@@ -50,6 +50,7 @@ class Hearing:
     market_order: MarketOrder
     venue_order: VenueOrderState
     gone_before: int = 0
+    early: bool = False
     executions: list[tuple[Execution, Told]] = field(default_factory=list)
     taken_back: list[TakenBack] = field(default_factory=list)
     changed: list[Report] = field(default_factory=list)
@@ -82,6 +83,9 @@ class Hearing:
         if was.status.is_final:
             return
         pending = report.number == was.number and was.awaits_answer
+        if pending and report.kind is ReportKind.REPLACED and report.cumulative_quantity > self._known:
+            self.early = True  # who leaves has a part in what was dealt until then, of which we do not know yet
+            return
         if report.kind is ReportKind.NEW and was.status is VenueOrderStatus.PENDING_NEW:
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
         elif report.kind is ReportKind.REPLACED and pending:
@@ -117,6 +121,11 @@ class Hearing:
             # A bust that we heard of before the last execution came after it at the venue, which deals no more.
             early = self._gone if filled + self._gone <= executed else 0
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=executed - early)
+
+    @property
+    def _known(self) -> int:
+        """What the venue has told of as dealt, whether it stands or not."""
+        return self.market_order.filled_quantity + self._gone
 
     @property
     def _gone(self) -> int:

@@ -86,6 +86,8 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
 
 def _verdict(hearing: Hearing, progress: Progress, by_run: bool) -> Heard:
     at_venue = hearing.venue_order
+    if hearing.early:
+        return Heard.ASK_AGAIN
     if progress.ending is None and hearing.market_order.ended_at is None and at_venue.status.is_final:
         return Heard.ASK_AGAIN  # its end was told, but not all of its executions
     return Heard.RUN if by_run else Heard.TAKEN

@@ -112,6 +112,31 @@ async def test_what_was_dealt_before_the_venue_lowered_is_the_leavers(
 
 
 @pytest.mark.parametrize("side", Side)
+async def test_who_leaves_waits_for_a_deal_that_got_lost(database_url: str, side: Side) -> None:
+    """The venue says how much it had dealt when it agreed; more than we know of, so something is under way."""
+    async with running(database_url, SILENT) as world:
+        [leaves, stays], made = await with_the_venue(world, side, 2)
+        await says(world, made, ReportKind.EXECUTION, "one", 10, 100)
+        assert await wants_out(world, leaves, made) == 25 * UNIT
+        at = world.clock.now()
+        lost = Report("paper", made, ReportKind.EXECUTION, at, "two", 10 * UNIT, 100 * UNIT, 20 * UNIT)
+        agreed = Report(
+            "paper", made, ReportKind.REPLACED, at, number=1, order_quantity=25 * UNIT, cumulative_quantity=20 * UNIT
+        )
+        assert (await world.told(agreed)).heard is reports.Heard.ASK_AGAIN
+        assert (await world.order(leaves)).status is OrderStatus.PENDING_CANCEL
+        await world.told(lost)
+        await world.told(agreed)
+        await says(world, made, ReportKind.EXECUTION, "three", 5, 100)
+        found = [await world.order(each) for each in (leaves, stays)]
+        assert [(each.filled_quantity // UNIT, each.status) for each in found] == [
+            (5, OrderStatus.CANCELED),
+            (20, OrderStatus.FILLED),
+        ]
+        assert not {"inventory shares", "short shares"} & (await sums(world)).keys()
+
+
+@pytest.mark.parametrize("side", Side)
 async def test_what_the_departed_have_is_true_after_a_bust_that_comes_after_the_end(
     database_url: str, side: Side
 ) -> None:
