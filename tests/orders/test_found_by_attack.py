@@ -1,5 +1,6 @@
 """Faults that an attack found and nobody has mended yet: each test says what should hold, and why it does not."""
 
+import asyncio
 from dataclasses import replace
 from uuid import UUID
 
@@ -11,8 +12,10 @@ from app.kernel.money import CENT, UNIT
 from app.market.types import Side
 from app.orders import gather, reports, run, share_out_many
 from app.orders.cancel import CancelOrder, cancel
+from app.orders.hear import Told
 from app.orders.leave import LetGo, ask_to_let_go
 from app.orders.operate import ForceExpire, force_expire
+from app.orders.reports import apply_reports
 from app.orders.request import Size
 from app.orders.share_out_many import begin_run, share_out_chunk
 from app.orders.types import OrderStatus
@@ -269,3 +272,62 @@ async def test_a_force_expired_sell_does_not_stop_the_run_that_was_being_planned
         monkeypatch.setattr(share_out_many, "_write", expired_meanwhile)
         await shared_out(world, made)
         assert (await world.order(last)).filled_quantity == 0
+
+
+async def told_together(world: World, *reports: Report) -> None:
+    """Reports that a venue hands over at once share a commit."""
+    dates = world.market.trade_dates(world.instrument("KO"), world.clock.now())
+    await asyncio.gather(*(world.commits.submit(apply_reports, Told(each, *dates)) for each in reports))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("together", [False, True])
+async def test_what_was_dealt_before_the_cancel_took_hold_is_the_customers(database_url: str, together: bool) -> None:
+    async with running(database_url, SILENT) as world:
+        order = await world.place(await world.investor(5_000), Side.BUY, "KO", quantity="10", limit="100")
+        await world.pass_time(100)
+        made, at = await market_order_of(world, order), world.clock.now()
+        await world.commits.submit(cancel, CancelOrder(order, "test"))
+        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        reports = [
+            Report("paper", made, ReportKind.EXECUTION, at, "one", 5 * UNIT, 100 * UNIT, 5 * UNIT),
+            Report("paper", made, ReportKind.CANCELED, at, cumulative_quantity=5 * UNIT, number=1),
+        ]
+        if together:
+            await told_together(world, *reports)
+        else:
+            for each in reports:
+                await world.told(each)
+        assert (await world.order(order)).status is OrderStatus.CANCELED
+        assert (await world.order(order)).filled_quantity == 5 * UNIT
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("together", [False, True])
+async def test_what_was_dealt_before_the_venue_let_go_is_not_delivered_by_the_house(
+    database_url: str, together: bool
+) -> None:
+    """Two sell ten each, one wants to leave; the venue deals 15 before it hears of it, and then deals no more."""
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(5_000) for _ in range(2)]
+        orders = [await world.place(each, Side.BUY, "KO", quantity="10") for each in people]
+        await world.pass_time(100)
+        await says(world, await market_order_of(world, orders[0]), ReportKind.EXECUTION, "zero", 20, 100)
+        orders = [await world.place(each, Side.SELL, "KO", quantity="10", limit="100") for each in people]
+        await world.pass_time(100)
+        made, at = await market_order_of(world, orders[0]), world.clock.now()
+        await world.commits.submit(cancel, CancelOrder(orders[0], "test"))
+        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        reports = [
+            Report("paper", made, ReportKind.EXECUTION, at, "one", 15 * UNIT, 100 * UNIT, 15 * UNIT),
+            Report(
+                "paper", made, ReportKind.REPLACED, at, cumulative_quantity=15 * UNIT, number=1, order_quantity=15 * UNIT
+            ),
+        ]
+        if together:
+            await told_together(world, *reports)
+        else:
+            for each in reports:
+                await world.told(each)
+        assert [(await world.order(each)).filled_quantity for each in orders] == [5 * UNIT, 10 * UNIT]
+        assert await world.pool.fetchval("SELECT count(*) FROM ledger.account WHERE kind = 23 AND balance < 0") == 0
