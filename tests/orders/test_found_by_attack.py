@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -19,10 +20,12 @@ from app.orders.reports import apply_reports
 from app.orders.request import Size
 from app.orders.share_out_many import begin_run, share_out_chunk
 from app.orders.types import OrderStatus
+from app.venues.paper import PaperBehaviour
 from app.venues.port import Report, ReportKind
 from tests.orders.dealing import Dealing, Wish
 from tests.orders.test_busts import SILENT, all_is_accounted_for, market_order_of, says
 from tests.orders.test_faults_once_found import many
+from tests.orders.test_leading import another_process
 from tests.world import World, running
 
 
@@ -331,3 +334,37 @@ async def test_what_was_dealt_before_the_venue_let_go_is_not_delivered_by_the_ho
                 await world.told(each)
         assert [(await world.order(each)).filled_quantity for each in orders] == [5 * UNIT, 10 * UNIT]
         assert await world.pool.fetchval("SELECT count(*) FROM ledger.account WHERE kind = 23 AND balance < 0") == 0
+
+
+@pytest.mark.asyncio
+async def test_a_fill_and_the_answer_to_a_cancel_in_one_breath_of_the_paper_venue(database_url: str) -> None:
+    """As it happens, sooner or later: a look comes late, and both reports are there."""
+    behaviour = PaperBehaviour(split=1.0, first_ms=(100, 100), next_ms=(500, 500), answer_ms=(30, 30), slip_cents=0)
+    async with running(database_url, behaviour) as world:
+        order = await world.place(await world.investor(5_000), Side.BUY, "KO", quantity="10", limit="101")
+        await world.pass_time(130, 10)
+        made = await market_order_of(world, order)
+        world.clock.advance(timedelta(milliseconds=60))  # it deals now
+        await world.commits.submit(cancel, CancelOrder(order, "test"))
+        await world.engine._dealing.let_go(made, world.commits.journal.id, world.instrument("KO").id)
+        world.clock.advance(timedelta(milliseconds=60))  # and has answered
+        await world.pass_time(2_000)
+        dealt = await world.pool.fetchval("SELECT sum(quantity) FROM execution")
+        assert 0 < dealt < 10
+        found = await world.order(order)
+        assert (found.status, found.filled_quantity) == (OrderStatus.CANCELED, dealt * UNIT)
+
+
+@pytest.mark.asyncio
+async def test_a_market_order_of_nobody_is_canceled_whoever_ended_its_last_order(database_url: str) -> None:
+    """The operator's request came to a process that does not lead: it rings, but there is nothing to be found."""
+    async with running(database_url) as world, another_process(world) as other:
+        await world.engine.run_due()
+        order = await world.place(await world.investor(1_000), Side.BUY, "KO", quantity="2", limit="91")
+        await world.pass_time(500)
+        await world.commits.submit(force_expire, ForceExpire(order, "By phone", "operator:test"))
+        found = await world.order(order)
+        assert found.market_order_id is not None
+        other.notice_leaving(found.market_order_id, found.journal_id, found.instrument_id)
+        await world.pass_time(5_000)
+        assert await world.pool.fetchval("SELECT status FROM market_order") == "CANCELED"
