@@ -163,9 +163,7 @@ def _spoil(random: Random, books: list[int], rows: list[tuple[int, Any, Any, int
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), sizes=st.lists(st.integers(0, 12), min_size=1, max_size=6), wrong=st.booleans())
-def test_it_answers_and_writes_what_it_always_did(
-    database_url: str, seed: int, sizes: list[int], wrong: bool
-) -> None:
+def test_it_answers_and_writes_what_it_always_did(database_url: str, seed: int, sizes: list[int], wrong: bool) -> None:
     random = Random(seed)
     calls = [a_call(random, size, 5, 0.4 if wrong else 0.0) for size in sizes]
     asyncio.run(_agree(database_url, calls))

@@ -82,7 +82,7 @@ def test_nobody_starves_and_nobody_overtakes_its_own_kind(arrivals: list[list[tu
             first, rest = batch[0].weight, sum(each.weight for each in batch[1:])
             assert rest <= max(_LIMIT - first, _LIMIT // 2)
             for each in batch:
-                taken[use_cases.index(each.use_case)].append(each.command)
+                taken[list[Any](use_cases).index(each.use_case)].append(each.command)
             for kind, use_case in enumerate(use_cases):
                 served = any(each.use_case is use_case for each in batch)
                 waited[kind] = 0 if served or not writer._queues.get(use_case) else waited[kind] + 1
@@ -168,9 +168,7 @@ async def test_a_writer_that_is_stopped_finishes_its_batch_first(database_url: s
 
     async with running(database_url) as world:
         clock = world.clock
-        writer = GroupCommit(
-            world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None
-        )
+        writer = GroupCommit(world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None)
         task = asyncio.create_task(writer.run())
         asked = asyncio.create_task(writer.submit(slow, 1))
         await begun.wait()
@@ -181,5 +179,3 @@ async def test_a_writer_that_is_stopped_finishes_its_batch_first(database_url: s
         may.set()
         await asked
         assert finished
-
-
