@@ -26,6 +26,7 @@ from tests.orders.dealing import Dealing, Wish
 from tests.orders.test_busts import SILENT, all_is_accounted_for, market_order_of, says
 from tests.orders.test_faults_once_found import many
 from tests.orders.test_leading import another_process
+from tests.orders.test_replace import resting, wants
 from tests.world import World, running
 
 
@@ -455,3 +456,42 @@ async def test_a_lowered_order_that_was_filled_and_busted_before_we_knew_it_was_
         for report in (*executions, bust, executions[0], lowered, executions[1], bust):
             await world.told(report)
         assert [(await world.order(each)).status for each in (stays, leaves)] == [OrderStatus.CANCELED] * 2
+
+
+@pytest.mark.xfail(strict=True, reason="_stays frees the hold of a replacement only if it is still to be replaced")
+@pytest.mark.asyncio
+async def test_what_was_held_for_a_replacement_that_was_stopped_is_freed_when_the_order_stays(
+    database_url: str,
+) -> None:
+    """Five at $95 are to become nine; a kill switch makes it a cancel; the venue refuses: five at $95 stay."""
+    async with running(database_url, SILENT) as world:
+        old = await resting(world)
+        await world.pass_time(500)
+        await wants(world, old, quantity=9, terms=old.terms)
+        made = await market_order_of(world, old.id)
+        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        await world.commits.submit(cancel, CancelOrder(old.id, "test", instead_of_replacing=True))
+        await world.told(Report("paper", made, ReportKind.CHANGE_REJECTED, world.clock.now(), number=1))
+        found = await world.order(old.id)
+        assert (found.status, found.held) == (OrderStatus.NEW, 475 * UNIT)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="as above: a run plans fill and freedom together, however far apart they were told"
+)
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("small_chunks")
+async def test_what_was_dealt_before_a_cancel_took_hold_is_shared_out_by_a_run_too(database_url: str) -> None:
+    async with running(database_url, SILENT) as world:
+        people = [await world.investor(300) for _ in range(4)]
+        orders = [await world.place(each, Side.BUY, "KO", quantity="2", limit="101") for each in people]
+        await world.pass_time(200)
+        made = await market_order_of(world, orders[0])
+        for each in orders:
+            await world.commits.submit(cancel, CancelOrder(each, "test"))
+        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
+        await says(world, made, ReportKind.EXECUTION, "one", 4, 100)
+        at = world.clock.now()
+        await world.told(Report("paper", made, ReportKind.CANCELED, at, cumulative_quantity=4 * UNIT, number=1))
+        await shared_out(world, made)
+        assert [(await world.order(each)).filled_quantity for each in orders] == [UNIT] * 4
