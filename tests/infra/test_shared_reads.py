@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
 from uuid import UUID
 
 import asyncpg
@@ -12,9 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.infra.database import ENGINE_ROLE, api_engine
+from app.infra.database import ENGINE_ROLE, api_engine, reading
 from app.infra.shared_reads import SharedReads
 from app.kernel.clock import SystemClock
+from app.kernel.errors import Refusal
 from app.ledger.books import open_tenant
 
 pytestmark = pytest.mark.asyncio
@@ -118,3 +121,85 @@ async def test_a_failure_is_told_to_those_whom_it_concerns_and_over(database_url
         found = await asyncio.gather(*(shared.load(ann, fail, key) for key in "ab"), return_exceptions=True)
         assert [type(each) for each in found] == [DBAPIError, DBAPIError]
         assert await shared.load(ann, read.names, "a") == ["Ann's"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_goes_wrong_nobody_sees_another_tenants_rows(database_url: str, seed: int) -> None:
+    """Many tenants on few connections: callers go away at any moment, reads fail, run out of time and are cut off."""
+    random = Random(seed)
+    writing = await asyncpg.connect(database_url, server_settings={"role": ENGINE_ROLE})
+    tenants = {(await open_tenant(writing, f"{number}", SystemClock().now())).tenant_id: number for number in range(8)}
+    superuser = await asyncpg.connect(database_url)
+    engine = api_engine(database_url, 2)
+    shared = SharedReads(engine, most=3)
+    wrong: list[object] = []
+
+    async def names(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, list[str]]:
+        if random.random() < 0.15:
+            await connection.execute(text(random.choice(("SELECT 1 / 0", "SELECT * FROM nothing"))))
+        if random.random() < 0.1:
+            await connection.execute(text("SET LOCAL statement_timeout = 1"))
+            await connection.execute(text("SELECT pg_sleep(1)"))
+        if random.random() < 0.1:
+            raise Refusal(Reason.DENIED, "not theirs")
+        found = list((await connection.execute(text("SELECT name FROM tenant"))).scalars())
+        return dict.fromkeys(keys, found)
+
+    async def ask(tenant: UUID) -> None:
+        try:
+            if random.random() < 0.7:
+                found = await shared.load(tenant, names, str(random.randrange(4)))
+            else:
+                async with reading(engine, tenant, by_key=random.random() < 0.5) as connection:
+                    found = (await names(connection, ["a"]))["a"]
+        except _MAY_HAPPEN:
+            return
+        if found != [str(tenants[tenant])]:
+            wrong.append((tenant, found))
+
+    for _ in range(25):
+        asked = [asyncio.create_task(ask(random.choice(list(tenants)))) for _ in range(24)]
+        for _ in range(random.randrange(6)):
+            await asyncio.sleep(random.choice((0, 0, 0.001, 0.003)))
+            random.choice(asked).cancel()
+        if random.random() < 0.3:
+            await superuser.execute(_CUT_OFF)
+        async with asyncio.timeout(30):
+            await asyncio.wait(asked)
+        failed = [task.exception() for task in asked if not task.cancelled() and task.exception()]
+        assert failed == []
+    assert wrong == []
+    assert await shared.load(next(iter(tenants)), Counted(may=_set()).names, "a") == ["0"], "and it goes on"
+    await shared.close()
+    assert shared._asked == {}
+    await engine.dispose()
+    await superuser.close()
+    await writing.close()
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+class Reason(StrEnum):
+    """Why a read is refused."""
+
+    DENIED = "DENIED"
+
+
+#: asyncpg calls it internal when it is given a statement after the last word of a server that hung up.
+_MAY_HAPPEN = (
+    DBAPIError,
+    Refusal,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+_CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = 'wealthgraph-api' AND datname = current_database()
+"""

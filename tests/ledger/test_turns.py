@@ -1,0 +1,181 @@
+"""Whose turn it is: whatever waits, nobody starves, nobody overtakes its own kind, and no batch grows too large."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.banking.deposit import deposit
+from app.banking.types import CashMovement
+from app.banking.withdraw import withdraw
+from app.kernel.clock import ManualClock
+from app.kernel.errors import Overloaded, Refusal
+from app.kernel.ids import new_id
+from app.kernel.money import UNIT
+from app.ledger.commit import Batch, GroupCommit
+from app.ledger.idempotency import idempotency_key
+from app.ledger.types import Journal
+from tests.ledger.books import NOON
+from tests.world import running
+
+Kind = Callable[[Batch, Sequence[Any]], Awaitable[list[Any]]]
+_LIMIT = 10
+
+
+def kinds(count: int) -> list[Kind]:
+    """Use cases that are told apart."""
+
+    def one() -> Kind:
+        async def answer(_: Batch, commands: Sequence[Any]) -> list[Any]:
+            return list(commands)
+
+        return answer
+
+    return [one() for _ in range(count)]
+
+
+def idle_writer(limit: int, queue_limit: int = 1_000) -> GroupCommit:
+    clock = ManualClock(NOON)
+    journal = Journal(1, UUID(int=1), 1, 2)
+    return GroupCommit(
+        None,  # type: ignore[arg-type]  # nothing is committed
+        journal,
+        clock=clock,
+        market_clock=clock,
+        ring=lambda *_: None,
+        queue_limit=queue_limit,
+        batch_limit=limit,
+    )
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    arrivals=st.lists(
+        st.lists(st.tuples(st.integers(0, 5), st.sampled_from((1, 1, 1, 2, 5, 6, 9, 10, 11, 1_000))), max_size=25),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_nobody_starves_and_nobody_overtakes_its_own_kind(arrivals: list[list[tuple[int, int]]]) -> None:
+    async def check() -> None:
+        writer, use_cases = idle_writer(_LIMIT), kinds(6)
+        sent: list[list[int]] = [[] for _ in use_cases]
+        taken: list[list[int]] = [[] for _ in use_cases]
+        waited = [0] * len(use_cases)
+        tasks: list[asyncio.Task[Any]] = []
+        number, round_ = 0, 0
+        while round_ < len(arrivals) or writer._queues:
+            for kind, weight in arrivals[round_] if round_ < len(arrivals) else ():
+                number += 1
+                sent[kind].append(number)
+                tasks.append(asyncio.create_task(writer.submit(use_cases[kind], number, weight=weight)))
+            round_ += 1
+            await asyncio.sleep(0)
+            if not writer._queues:
+                continue
+            batch = writer._take()
+            first, rest = batch[0].weight, sum(each.weight for each in batch[1:])
+            assert rest <= max(_LIMIT - first, _LIMIT // 2)
+            for each in batch:
+                taken[list[Any](use_cases).index(each.use_case)].append(each.command)
+            for kind, use_case in enumerate(use_cases):
+                served = any(each.use_case is use_case for each in batch)
+                waited[kind] = 0 if served or not writer._queues.get(use_case) else waited[kind] + 1
+                assert waited[kind] < len(use_cases)
+        assert taken == sent
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(check())
+
+
+@pytest.mark.asyncio
+async def test_as_many_wait_as_may_and_not_one_more() -> None:
+    writer, [use_case] = idle_writer(_LIMIT, queue_limit=25), kinds(1)
+    tasks = [asyncio.create_task(writer.submit(use_case, number)) for number in range(25)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await writer.submit(use_case, 25)
+    assert len(writer._take()) == _LIMIT
+    tasks += [asyncio.create_task(writer.submit(use_case, number)) for number in range(_LIMIT)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await writer.submit(use_case, 25)
+    for task in tasks:
+        task.cancel()
+    assert not [each for each in await asyncio.gather(*tasks, return_exceptions=True) if isinstance(each, Overloaded)]
+
+
+@pytest.mark.asyncio
+async def test_a_key_belongs_to_one_use_case_even_within_a_batch(database_url: str) -> None:
+    async with running(database_url) as world:
+        person = await world.investor(10)
+        movement = CashMovement(person.book_id, UNIT, "test")
+        id_ = new_id()
+        answers = await asyncio.gather(
+            world.commits.submit(deposit, movement, idempotency_key("ann", id_, "deposit", {})),
+            world.commits.submit(withdraw, movement, idempotency_key("ann", id_, "withdraw", {})),
+            return_exceptions=True,
+        )
+        assert [isinstance(each, Refusal) for each in answers] == [False, True]
+        assert (await world.cash(person)).settled == 11 * UNIT
+
+
+@pytest.mark.asyncio
+async def test_a_command_that_fails_in_a_mixed_batch_fails_alone_and_order_is_kept(database_url: str) -> None:
+    order: list[int] = []
+
+    async def notes(batch: Batch, commands: Sequence[int]) -> list[UUID]:
+        if any(number % 7 == 3 for number in commands):
+            await batch.connection.execute("SELECT 1 / 0")
+        order.extend(commands)
+        return [UUID(int=number) for number in commands]
+
+    random = Random(1)
+    async with running(database_url) as world:
+        person = await world.investor(100)
+        work: list[Any] = []
+        for number in range(40):
+            work.append(world.commits.submit(notes, number, weight=random.choice((1, 50, 600, 5_000))))
+            use_case = random.choice((deposit, withdraw))
+            work.append(world.commits.submit(use_case, CashMovement(person.book_id, UNIT, "test")))
+        tasks = [asyncio.ensure_future(each) for each in work]
+        await asyncio.sleep(0)
+        for task in random.sample(tasks, 10):
+            task.cancel()  # whoever goes away takes nothing along
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await world.commits.submit(notes, 100)
+        assert order == [*(number for number in range(40) if number % 7 != 3), 100]
+        moved = await world.pool.fetchval("SELECT count(*) FROM ledger.event WHERE type IN ('DEPOSIT', 'WITHDRAWAL')")
+        assert moved == 1 + 40
+
+
+@pytest.mark.asyncio
+@pytest.mark.xfail(strict=True, reason="shield lets the batch go on by itself: run() ends before it, not after")
+async def test_a_writer_that_is_stopped_finishes_its_batch_first(database_url: str) -> None:
+    begun, may = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Batch, commands: Sequence[int]) -> list[UUID]:
+        begun.set()
+        await may.wait()
+        return [UUID(int=number) for number in commands]
+
+    async with running(database_url) as world:
+        clock = world.clock
+        writer = GroupCommit(world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None)
+        task = asyncio.create_task(writer.run())
+        asked = asyncio.create_task(writer.submit(slow, 1))
+        await begun.wait()
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.1, may.set)
+        await asyncio.wait([task])
+        finished = asked.done()
+        may.set()
+        await asked
+        assert finished
