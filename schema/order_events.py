@@ -52,7 +52,7 @@ def _event_reason(root: Event_) -> str | None:
 class OrderEvent:
     cursor: str = strawberry.field(resolver=_event_cursor, description="Pass it as `after` to go on from here.")
     type: EventType = strawberry.field(description="What happened.")
-    order: Order = strawberry.field(description="The order as it stands now.")
+    order: Order = strawberry.field(description="The order as it stood when the event was told.")
     last_quantity: Decimal | None = strawberry.field(
         resolver=figure("last_quantity"),
         description="How many this event filled; negative when a deal was taken back. Null in events of old.",

@@ -70,7 +70,8 @@ class _Waiting(Generic[A]):
 class GroupCommit:
     """The writer of one journal in one process.
 
-    ``queue_limit`` commands of a use case may wait; a batch takes commands of ``batch_limit`` weight together.
+    ``queue_limit`` commands of a use case may wait; a batch takes commands of ``batch_limit`` weight together,
+    or half as much more if the first is heavy.
     """
 
     def __init__(
@@ -126,7 +127,12 @@ class GroupCommit:
             batch = self._take()
             if not self._queues:
                 self._arrived.clear()
-            await asyncio.shield(asyncio.ensure_future(self._commit(batch)))
+            committing = asyncio.ensure_future(self._commit(batch))
+            try:
+                await asyncio.shield(committing)
+            except asyncio.CancelledError:
+                await committing
+                raise
 
     def _take(self) -> list[_Waiting[Any]]:
         """The next batch: the oldest command of whose turn it is, whatever it weighs, then of each use case in turn.

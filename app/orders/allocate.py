@@ -75,16 +75,34 @@ def allocate(
         shares = _complete(claims, fill, side, turn, obtainable, least, precision)
     else:
         shares = _partial(claims, fill, side, turn, obtainable, stage, precision)
-    cash = _cash(claims, shares, fill, side, turn, stage)
+    cash = _cash_of_growing(claims, shares, turn, fill, side, stage)
     return [Allotment(quantity, amount) for quantity, amount in zip(shares, cash, strict=True)]
+
+
+def _cash_of_growing(
+    claims: Sequence[Claim], shares: Sequence[int], turn: Sequence[int], fill: Fill, side: Side, stage: Stage
+) -> list[int]:
+    """Who is leaving and gets no more shares has no part in their price either: the others share what is left."""
+    cash = [claim.filled_amount for claim in claims]
+    growing = [i for i, claim in enumerate(claims) if not (claim.leaving and 0 < shares[i] == claim.filled_quantity)]
+    out = set(range(len(claims))) - set(growing)
+    rest = Fill(fill.quantity - sum(shares[i] for i in out), fill.amount - sum(cash[i] for i in out))
+    if rest.quantity <= 0 or rest.amount < 0:
+        growing, rest = list(range(len(claims))), fill
+    those, theirs, turns = ([each[i] for i in growing] for each in (claims, shares, turn))
+    for i, amount in zip(growing, _cash(those, theirs, rest, side, turns, stage), strict=True):  # type: ignore[arg-type]
+        cash[i] = amount
+    return cash
 
 
 def quantity_for(amount: int, fill: Fill, precision: Precision = EXACT) -> int:
     """The shares that ``amount`` dollars buy at the fill's average price, to the venue's precision.
 
     Never costing more than the sum named once rounded to a cent: else rounded down (DriveWealth's published example,
-    half up to 8 decimals: $100 at $325 is 0.30769231).
+    half up to 8 decimals: $100 at $325 is 0.30769231). None, of what is worth nothing: a few units of 1e-8.
     """
+    if not fill.amount:
+        return 0
     quantity = precision.quotient(amount * fill.quantity, fill.amount)
     if divide_half_up(quantity * fill.amount, fill.quantity * CENT) * CENT > amount:
         quantity = amount * fill.quantity // (fill.amount * precision.step) * precision.step
@@ -100,10 +118,10 @@ def _partial(
     stage: Stage,
     precision: Precision,
 ) -> list[int]:
-    """Pro rata to the statement. Once it is over, a buyer by amount keeps no more than the sum pays for."""
+    """Pro rata to the statement; a buyer by amount gets no more than the sum pays for by now."""
     total = max(sum(claim.filled_quantity for claim in claims), min(obtainable, sum(each.quantity for each in claims)))
     shares = _stayers_first(claims, total, turn, more_to_come=stage is Stage.OPEN)
-    if stage is Stage.OPEN or side is Side.SELL:
+    if side is Side.SELL:
         return shares  # what was dealt has to be delivered
     return [
         share
@@ -159,6 +177,8 @@ def _worth(claim: Claim, fill: Fill, side: Side, precision: Precision) -> int:
         return claim.quantity
     if side is Side.BUY:
         return quantity_for(claim.amount, fill, precision)
+    if not fill.amount:
+        return claim.quantity
     enough = -(-claim.amount * fill.quantity // fill.amount)
     return enough if claim.limit is None else min(enough, claim.limit)
 

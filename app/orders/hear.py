@@ -64,6 +64,10 @@ class Hearing:
         if told.settles_on >= self.market_order.settles_on:
             self.market_order = replace(self.market_order, trade_date=told.trade_date, settles_on=told.settles_on)
 
+    def hear_again(self, report: Report) -> None:
+        """An execution that was known: it may say that all was dealt, of an order that we did not know was lowered."""
+        self._may_be_filled(report)
+
     def take_back(self, taken: TakenBack) -> None:
         """An execution does not stand, or not as it was told first."""
         self.taken_back.append(taken)

@@ -65,6 +65,8 @@ async def _ask(
     gathering = made.status is MarketOrderStatus.GATHERING  # who leaves is dealt with once it is known who is in
     if made.ended_at is not None or at_venue.status.is_final or gathering:
         return None
+    if await batch.connection.fetchval("SELECT true FROM allocation_run WHERE market_order_id = $1", made.id):
+        return None  # and once it is known what everybody has
     if at_venue.awaits_answer:  # asked by a process that is gone, perhaps; the venue knows the number if it heard it
         without = ReportKind.CANCELED if at_venue.sent_at is None else None
         return Asked(made, at_venue.venue, at_venue.number, at_venue.accepted, at_venue.asked_quantity, without)
@@ -187,7 +189,7 @@ async def _stays(batch: Batch, order: Order, reason: str | None) -> list[Entry]:
         await batch.connection.execute("UPDATE customer_order SET change_number = NULL WHERE id = $1", order.id)
         return []
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.NEW
-    surplus = max(0, order.held - rest_to_hold(order)) if order.ends_as is OrderStatus.REPLACED else 0
+    surplus = max(0, order.held - rest_to_hold(order))  # what a replacement would have needed
     funding = order.funding
     if surplus and order.side is Side.BUY:
         funding = funding.minus(funding.rest_after(funding.total - surplus))

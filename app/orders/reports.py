@@ -165,7 +165,9 @@ async def _listen(batch: Batch, hearing: Hearing, told: Sequence[Told], stored: 
         report = each.report
         id_ = stored.pop((report.client_order_id, report.execution_id), None)
         if report.kind is ReportKind.EXECUTION:
-            if id_ is not None:
+            if id_ is None:
+                hearing.hear_again(report)
+            else:
                 hearing.execute(Execution(id_, report.quantity, report.price, allocated=False), each)
         elif report.kind in (ReportKind.BUST, ReportKind.CORRECTION):
             if id_ is not None:

@@ -157,7 +157,6 @@ async def test_a_command_that_fails_in_a_mixed_batch_fails_alone_and_order_is_ke
 
 
 @pytest.mark.asyncio
-@pytest.mark.xfail(strict=True, reason="shield lets the batch go on by itself: run() ends before it, not after")
 async def test_a_writer_that_is_stopped_finishes_its_batch_first(database_url: str) -> None:
     begun, may = asyncio.Event(), asyncio.Event()
 

@@ -72,7 +72,7 @@ UNION ALL
 SELECT 'shares shared out', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
 JOIN customer_order o ON o.id = a.order_id LEFT JOIN allocation_run r ON r.market_order_id = m.id
 WHERE m.ended_at IS NULL AND r.market_order_id IS NULL GROUP BY m.id
-HAVING sum(a.filled_quantity) <>
+HAVING (m.side = 'SELL' OR count(o.amount) = 0) AND sum(a.filled_quantity) <>
   least(m.allocated_quantity, sum(CASE WHEN o.ended_at IS NULL THEN a.quantity ELSE a.filled_quantity END))
 UNION ALL
 SELECT 'cash shared out', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
@@ -98,7 +98,8 @@ SELECT 'dealt for customers', m.id::text FROM market_order m JOIN allocation a O
 JOIN customer_order o ON o.id = a.order_id LEFT JOIN allocation_run r ON r.market_order_id = m.id
 WHERE m.ended_at IS NOT NULL AND r.market_order_id IS NULL
   AND (m.filled_quantity, m.filled_amount) = (m.allocated_quantity, m.allocated_amount)
-  AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.market_order_id = m.id AND e.recorded_at > m.ended_at)
+  AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.market_order_id = m.id
+    AND (e.recorded_at > m.ended_at OR e.kind <> 'EXECUTION'))
 GROUP BY m.id
 HAVING count(o.amount) = 0 AND count(*) FILTER (WHERE o.status = 'EXPIRED' AND m.status <> 'EXPIRED') = 0
   AND sum(a.filled_quantity) < least(m.filled_quantity, sum(a.quantity))

