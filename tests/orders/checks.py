@@ -20,7 +20,8 @@ async def unfinished(connection: EngineConnection) -> list[Sequence[object]]:
 
 
 #: Kinds are numbered as in app/ledger/chart.py. A sell gets at most a cent less than its part of the average price:
-#: those who stay to the end together, those who leave each.
+#: those who stay to the end together, those who leave each. What is dealt is the customers' before it is the house's,
+#: where all are served in one commit and nothing is taken back.
 _UNEQUAL = """
 SELECT 'sum of an asset', asset_id::text FROM ledger.account GROUP BY asset_id HAVING sum(balance) <> 0
 UNION ALL
@@ -79,7 +80,8 @@ SELECT 'cash shared out', m.id::text FROM market_order m JOIN allocation a ON a.
 JOIN customer_order o ON o.id = a.order_id
 LEFT JOIN allocation_run r ON r.market_order_id = m.id
 WHERE m.allocated_quantity > 0 AND m.side = 'SELL' AND r.market_order_id IS NULL AND NOT EXISTS
-  (SELECT 1 FROM execution e WHERE e.market_order_id = m.id AND e.venue_execution_id LIKE 'late %') GROUP BY m.id
+  (SELECT 1 FROM execution e WHERE e.market_order_id = m.id
+    AND (e.venue_execution_id LIKE 'late %' OR e.kind <> 'EXECUTION' AND m.departed_quantity > 0)) GROUP BY m.id
 HAVING m.departed_amount + coalesce((m.allocated_amount - m.departed_amount)
     * (sum(a.filled_quantity) - m.departed_quantity) / nullif(m.allocated_quantity - m.departed_quantity, 0), 0)
   - sum(a.filled_amount)
@@ -88,21 +90,22 @@ UNION ALL
 SELECT 'cash that buyers paid', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
 JOIN customer_order o ON o.id = a.order_id
 LEFT JOIN allocation_run r ON r.market_order_id = m.id
-WHERE m.allocated_quantity > 0 AND m.side = 'BUY' AND r.market_order_id IS NULL GROUP BY m.id
+WHERE m.allocated_quantity > 0 AND m.side = 'BUY' AND r.market_order_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.market_order_id = m.id
+    AND (e.recorded_at > m.ended_at OR e.kind <> 'EXECUTION' AND m.departed_quantity > 0)) GROUP BY m.id
 HAVING count(o.amount) = 0 AND abs(
   m.departed_amount + coalesce((m.allocated_amount - m.departed_amount)
     * (sum(a.filled_quantity) - m.departed_quantity) / nullif(m.allocated_quantity - m.departed_quantity, 0), 0)
   - sum(a.filled_amount)) > 0.01 * count(*)
 UNION ALL
 SELECT 'dealt for customers', m.id::text FROM market_order m JOIN allocation a ON a.market_order_id = m.id
-JOIN customer_order o ON o.id = a.order_id LEFT JOIN allocation_run r ON r.market_order_id = m.id
-WHERE m.ended_at IS NOT NULL AND r.market_order_id IS NULL
-  AND (m.filled_quantity, m.filled_amount) = (m.allocated_quantity, m.allocated_amount)
-  AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.market_order_id = m.id
-    AND (e.recorded_at > m.ended_at OR e.kind <> 'EXECUTION'))
-GROUP BY m.id
+JOIN customer_order o ON o.id = a.order_id
+JOIN (SELECT market_order_id, max(recorded_at) AS last, bool_and(kind = 'EXECUTION') AS plain
+      FROM execution GROUP BY 1) e ON e.market_order_id = m.id
+WHERE e.plain AND e.last <= m.ended_at AND m.participants <= 3 GROUP BY m.id
 HAVING count(o.amount) = 0 AND count(*) FILTER (WHERE o.status = 'EXPIRED' AND m.status <> 'EXPIRED') = 0
-  AND sum(a.filled_quantity) < least(m.filled_quantity, sum(a.quantity))
+  AND sum(a.filled_quantity) <
+    least(m.filled_quantity, sum(CASE WHEN o.ended_at < e.last THEN a.filled_quantity ELSE a.quantity END))
 UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p
