@@ -78,7 +78,7 @@ class Intake:
     def _follow(self, report: Report, outcome: Outcome) -> None:
         if outcome.heard is Heard.RUN:
             self.to_run.add(report.client_order_id)
-        elif outcome.heard is Heard.ASK_AGAIN or report.kind is ReportKind.CHANGE_REJECTED:
+        if outcome.heard is Heard.ASK_AGAIN or report.kind is ReportKind.CHANGE_REJECTED:
             self.to_ask.setdefault(report.client_order_id, self.clock.now() + ASK_AGAIN)
         for group in outcome.groups:
             self.notice(group)

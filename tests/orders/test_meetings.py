@@ -319,3 +319,14 @@ async def test_who_takes_over_goes_on_with_all_that_is_open(database_url: str, m
             assert (await world.commits.submit(gather.gather, command)).market_order is not None
         await world.pass_time(1_000)
         assert await world.pool.fetchval("SELECT count(*) FROM venue_order WHERE sent_at IS NULL") == 0
+
+
+async def test_a_venue_that_refuses_is_asked_about_the_order_also_where_many_take_part(database_url: str) -> None:
+    """It may not know the order: of one that got lost on its way nobody else would find out while requests go on."""
+    async with running(database_url, SILENT) as world:
+        _, made = await with_the_venue(world, Side.BUY, 2)
+        intake = world.engine._intake
+        refused = Report("paper", made, ReportKind.CHANGE_REJECTED, world.clock.now(), number=1)
+        intake._follow(refused, reports.Outcome(reports.Heard.RUN))
+        assert made in intake.to_ask
+        assert made in intake.to_run
