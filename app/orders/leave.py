@@ -71,10 +71,12 @@ async def _ask(
         without = ReportKind.CANCELED if at_venue.sent_at is None else None
         return Asked(made, at_venue.venue, at_venue.number, at_venue.accepted, at_venue.asked_quantity, without)
     staying, wanted = await _still_wanted(batch, made.id)
-    if not leavers and staying:
-        return None
     left = sum(stated - order.filled_quantity for order, stated in leavers)
+    if not leavers:  # what was taken back from somebody who has left is wanted by nobody
+        left = max(0, made.quantity - wanted)
     quantity = _lowered(made, left, wanted, command.whole_shares) if staying else None
+    if not leavers and quantity == made.quantity:
+        return None
     if quantity is not None and quantity <= made.filled_quantity:
         quantity = None
     unsent = at_venue.sent_at is None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.kernel.money import CENT, divide_half_up
+from app.kernel.money import CENT, UNIT, divide_half_up
 from app.market.types import Side
 from app.orders.allocate import Allotment, Claim, Stage, allocate, turn_of
 from app.orders.share_out import share_out
@@ -191,9 +191,18 @@ def _restate(progress: Progress, participants: Sequence[Participant], had: Seque
         weights, worth, unit = own, sum(own) * price.amount * before.quantity, price.quantity * before.amount * CENT
     cents = divide_half_up(worth, unit) if made.side is Side.BUY else worth // unit
     paid = [each * CENT for each in share_out(cents, weights, [0] * len(shares), turn)]
-    if made.side is Side.BUY:
-        paid = [
-            cash if each.order.amount is None else min(cash, each.order.amount)
-            for each, cash in zip(participants, paid, strict=True)
-        ]
+    paid = [
+        _within_promise(each.order, quantity, cash)
+        for each, quantity, cash in zip(participants, shares, paid, strict=True)
+    ]
     return [Allotment(quantity, amount) for quantity, amount in zip(shares, paid, strict=True)]
+
+
+def _within_promise(order: Order, quantity: int, cash: int) -> int:
+    """No more than the sum named, nor beyond the limit (but for a part of a cent): what is missing is the house's."""
+    limit = order.terms.limit_price
+    if order.side is Side.SELL:
+        return cash if limit is None else max(cash, quantity * limit // (UNIT * CENT) * CENT)
+    if limit is not None:
+        cash = min(cash, -(-quantity * limit // (UNIT * CENT)) * CENT)
+    return cash if order.amount is None else min(cash, order.amount)

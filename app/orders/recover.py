@@ -105,7 +105,10 @@ async def _read(pool: EnginePool, ids: list[UUID]) -> list[Open]:
 
 
 async def leaving(pool: EnginePool, shards: Collection[int]) -> list[tuple[UUID, int, int]]:
-    """Market orders that some orders want to leave, or all have left, as yet unasked: with journal and instrument."""
+    """Market orders that some orders want to leave, or all have left, or too much is dealt for, as yet unasked.
+
+    With their journals and instruments.
+    """
     rows = await pool.fetch(
         "SELECT DISTINCT market_order_id, journal_id, instrument_id FROM customer_order"
         " WHERE ends_as IS NOT NULL AND ended_at IS NULL AND change_number IS NULL"
@@ -115,6 +118,10 @@ async def leaving(pool: EnginePool, shards: Collection[int]) -> list[tuple[UUID,
         " WHERE m.ended_at IS NULL AND m.status <> 'GATHERING' AND m.instrument_id % $1 = ANY ($2)"
         " AND v.status IN ('PENDING_NEW', 'NEW') AND NOT EXISTS (SELECT 1 FROM allocation a"
         "   JOIN customer_order o ON o.id = a.order_id WHERE a.market_order_id = m.id AND o.ended_at IS NULL)"
+        " UNION SELECT m.id, m.journal_id, m.instrument_id FROM market_order m"
+        " JOIN venue_order v ON v.market_order_id = m.id"
+        " WHERE m.ended_at IS NULL AND m.instrument_id % $1 = ANY ($2)"
+        " AND v.status = 'NEW' AND EXISTS (SELECT 1 FROM execution e WHERE e.market_order_id = m.id AND NOT e.standing)"
         " LIMIT 500",
         SHARDS,
         list(shards),

@@ -1,21 +1,15 @@
-"""What ought to hold and does not yet: where deals are taken back after somebody left, and where prices fall far."""
+"""Deals that are taken back after somebody has left their market order."""
 
 import pytest
 
 from app.kernel.money import CENT, UNIT
 from app.market.types import Side
 from app.orders.leave import LetGo, ask_to_let_go
-from app.orders.request import Size
 from app.venues.port import Report, ReportKind
-from tests.orders.dealing import Dealing, Wish
 from tests.orders.test_busts import SILENT, all_is_accounted_for, market_order_of, says
 from tests.world import running
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_restate moves what each paid with the average, past the limit and past every deal that stands",
-)
 @pytest.mark.asyncio
 async def test_nobody_pays_more_than_the_limit_after_a_bust(database_url: str) -> None:
     """20 at $100 for two, one leaves, 10 at $110 for the other; then the 20 are taken back."""
@@ -36,22 +30,6 @@ async def test_nobody_pays_more_than_the_limit_after_a_bust(database_url: str) -
         await all_is_accounted_for(world)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_bounds lets sellers by amount have all that is held (5 % more), whatever was dealt"
-)
-def test_a_fall_in_price_is_not_made_good_by_the_house_beyond_its_cushion() -> None:
-    """Decision 4: the house stands in for 0.2 %, beyond which everybody is scaled alike. This seller is not."""
-    wishes = [Wish(Size(amount=100_000 * UNIT), owned=10_000 * UNIT)]
-    dealing = Dealing(Side.SELL, wishes, 100 * UNIT, whole_shares=False)
-    dealing.execute(dealing.to_deal, 95 * UNIT)
-    assert dealing.house is not None
-    assert dealing.house.shares <= 2 * UNIT
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="the venue is asked for less only when somebody leaves, not when a bust leaves less to be wanted",
-)
 @pytest.mark.asyncio
 @pytest.mark.parametrize("side", Side)
 async def test_what_a_bust_takes_from_who_left_is_not_dealt_again_for_nobody(database_url: str, side: Side) -> None:
