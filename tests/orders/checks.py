@@ -105,7 +105,8 @@ JOIN (SELECT market_order_id, max(recorded_at) AS last, bool_and(kind = 'EXECUTI
 WHERE e.plain AND e.last <= m.ended_at AND m.participants <= 3 GROUP BY m.id
 HAVING count(o.amount) = 0 AND count(*) FILTER (WHERE o.status = 'EXPIRED' AND m.status <> 'EXPIRED') = 0
   AND sum(a.filled_quantity) <
-    least(m.filled_quantity, sum(CASE WHEN o.ends_as IS NOT NULL AND o.ended_at <> e.last THEN a.filled_quantity ELSE a.quantity END))
+    least(m.filled_quantity,
+          sum(CASE WHEN o.ends_as IS NOT NULL AND o.ended_at <> e.last THEN a.filled_quantity ELSE a.quantity END))
 UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p
