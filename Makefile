@@ -11,7 +11,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo serve test check format schema bench lock clean
+.PHONY: help setup setup-dev demo serve test crashes check format schema bench lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,14 +20,17 @@ setup: .venv/.runtime ## Create .venv and install what the product runs on
 
 setup-dev: .venv/.dev ## The same, and what tests and checks need
 
-demo: setup ## Run everything on this machine, with simulated investors
-	@exec $(BIN)/wealthgraph demo
+demo: setup ## Run everything on this machine, with simulated investors (FIX=1: shares over FIX)
+	@exec $(BIN)/wealthgraph demo $(if $(FIX),--fix)
 
 serve: setup ## Run the server (settings come from the environment)
 	@exec $(BIN)/wealthgraph serve
 
 test: setup-dev ## Run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+crashes: setup-dev ## Kill processes at every commit on an order's way, by the hundred
+	@CRASHES=$${CRASHES:-300} $(BIN)/python -m pytest -s tests/orders/test_crashes.py
 
 check: setup-dev ## Lint, format, types, floors, committed schema
 	$(BIN)/ruff check

@@ -65,6 +65,15 @@ async def test_what_breaks_a_rule_is_refused_and_changes_nothing(
         assert await refused(world, ann, **order) is code
 
 
+async def test_a_restricted_account_and_a_restricted_instrument_place_nothing(database_url: str) -> None:
+    async with running(database_url) as world:
+        ann, bob = await world.investor(1_000), await world.investor(1_000)
+        await rule(world, RuleKind.RESTRICTED, Scope(ann.id), book=ann.book_id)
+        assert await refused(world, ann) is RiskError.ACCOUNT_RESTRICTED
+        await rule(world, RuleKind.RESTRICTED, Scope(None, world.instrument("KO").id))
+        assert await refused(world, bob) is RiskError.INSTRUMENT_RESTRICTED
+
+
 async def test_orders_are_counted_by_the_minute_and_by_the_day(database_url: str) -> None:
     async with running(database_url) as world:
         ann, bob = await world.investor(1_000), await world.investor(1_000)
