@@ -84,7 +84,9 @@ def plan(progress: Progress, participants: Sequence[Participant]) -> Plan:
         shared = _allocate(progress, participants, had, open_, departed, Stage.OPEN)
         for index in freed:
             had[index] = shared[index]
-    departed = _plus(departed, [had[index] for index in freed], _less(progress.fill, departed))
+    price = _less(progress.fill, departed)
+    for index in freed:
+        departed = _plus(departed, had[index].quantity, _worth(participants[index].order, had[index], price))
     if staying and progress.fill.quantity:
         for index, allotment in _allocate(progress, participants, had, staying, departed, progress.stage).items():
             had[index] = allotment
@@ -97,8 +99,8 @@ def _departed(progress: Progress, theirs: Sequence[Allotment]) -> Fill:
     if progress.taken_back:
         return Fill(shares, sum(each.amount for each in theirs))
     # Whom an operator took out by force since left at the average of what was shared out.
-    forced = Allotment(shares - made.departed.quantity, 0)
-    return _plus(made.departed, [forced], _less(progress.before, made.departed))
+    forced, price = shares - made.departed.quantity, _less(progress.before, made.departed)
+    return _plus(made.departed, forced, divide_half_up(forced * price.amount, price.quantity) if forced else 0)
 
 
 def _departed_after_the_end(progress: Progress, participants: Sequence[Participant], had: Sequence[Allotment]) -> Fill:
@@ -108,14 +110,15 @@ def _departed_after_the_end(progress: Progress, participants: Sequence[Participa
     return Fill(sum(each.quantity for each in theirs), sum(each.amount for each in theirs))
 
 
-def _plus(departed: Fill, theirs: Sequence[Allotment], price: Fill) -> Fill:
-    """With more who leave, at the average; at more if they were given that before a price fell."""
-    worth = [
-        max(divide_half_up(each.quantity * price.amount, price.quantity), each.amount)
-        for each in theirs
-        if each.quantity
-    ]
-    return Fill(departed.quantity + sum(each.quantity for each in theirs), departed.amount + sum(worth))
+def _plus(departed: Fill, shares: int, worth: int) -> Fill:
+    return Fill(departed.quantity + shares, departed.amount + worth)
+
+
+def _worth(order: Order, has: Allotment, price: Fill) -> int:
+    """What those who stay need not pay for: what it paid; all of its shares, if they came to more than it had named."""
+    if order.side is Side.SELL or order.amount is None or has.amount < order.amount:
+        return has.amount
+    return max(has.amount, divide_half_up(has.quantity * price.amount, price.quantity))
 
 
 def _less(fill: Fill, departed: Fill) -> Fill:

@@ -1,5 +1,6 @@
 """Who leaves a market order keeps the price at which it left; those who stay pay for what is dealt after."""
 
+from dataclasses import replace
 from random import Random
 from uuid import UUID
 
@@ -31,6 +32,26 @@ def test_who_stays_shares_what_is_dealt_after_at_its_own_price(side: Side) -> No
     gone, stayed = dealing.orders
     assert (gone.filled_quantity, gone.filled_amount) == (10 * UNIT, 1_000 * UNIT)
     assert (stayed.filled_quantity, stayed.filled_amount) == (20 * UNIT, 2_100 * UNIT)
+    assert dealing.house is not None
+    assert (dealing.house.shares, dealing.house.amount) == (0, 0)
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("price", [50, 200])
+def test_who_waited_for_the_venue_leaves_with_what_it_had(side: Side, price: int) -> None:
+    """Half of 20 at $100; while its cancel is with the venue, and after, all that is dealt is the other's."""
+    wishes = [Wish(Size(quantity=30 * UNIT), owned=30 * UNIT) for _ in range(2)]
+    dealing = Dealing(side, wishes, 100 * UNIT)
+    dealing.execute(20 * UNIT, 100 * UNIT)
+    was = dealing.participants[0]
+    leaving = replace(was.order, ends_as=OrderStatus.CANCELED, status=OrderStatus.PENDING_CANCEL)
+    dealing.participants[0] = replace(was, order=leaving)
+    dealing.execute(10 * UNIT, price * UNIT)
+    dealing.leave(0)
+    dealing.execute(10 * UNIT, price * UNIT, ends=True)
+    gone, stayed = dealing.orders
+    assert (gone.filled_quantity, gone.filled_amount) == (10 * UNIT, 1_000 * UNIT)
+    assert (stayed.filled_quantity, stayed.filled_amount) == (30 * UNIT, (1_000 + 20 * price) * UNIT)
     assert dealing.house is not None
     assert (dealing.house.shares, dealing.house.amount) == (0, 0)
 
