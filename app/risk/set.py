@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
@@ -15,21 +14,9 @@ from app.risk.errors import SetRuleError
 from app.risk.types import Rule
 
 
-async def set_rules(batch: Batch, commands: Sequence[SetRule]) -> list[UUID | Refusal]:
-    """Set each rule, or say why not; answers their ids."""
-    answers: list[UUID | Refusal] = []
-    for rule in await add_rules(batch, commands):
-        if isinstance(rule, Refusal):
-            answers.append(rule)
-        else:
-            assert rule.id is not None, "what is set has an id"
-            answers.append(rule.id)
-    return answers
-
-
 async def add_rules(batch: Batch, commands: Sequence[SetRule]) -> list[Rule | Refusal]:
-    """The same, answering the rules: for a use case that has more to do in the commit where a rule begins to hold,
-    such as canceling the orders within the ``scope`` of a kill switch."""
+    """Set each rule, or say why not: for the use case that has more to do in the commit where a rule begins to hold,
+    such as canceling the orders within the ``scope`` of a kill switch (``app/orders/stop.py``)."""
     answers: list[Rule | Refusal] = [check(each, batch.effective_at) or _rule(batch, each) for each in commands]
     asked = [(index, rule, commands[index]) for index, rule in enumerate(answers) if not isinstance(rule, Refusal)]
     verdicts = await batch.post([Entry(_event(batch, rule, command)) for _, rule, command in asked])

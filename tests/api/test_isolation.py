@@ -16,9 +16,9 @@ from app.kernel.ids import new_id
 from app.ledger.books import open_tenant
 from app.ledger.commit import Batch
 from app.market.types import InstrumentKind, Side
+from app.orders.stop import set_rules
 from app.risk.cash_account import SoldPart
 from app.risk.check import SetRule
-from app.risk.set import set_rules
 from app.risk.types import RuleKind, Scope
 from app.risk.violations import record_violations
 from tests.api.operations import money, opened, placed

@@ -12,8 +12,8 @@ from app.cases.types import CaseKind, Subject, SubjectType
 from app.cases.work import Note, note
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
+from app.orders.stop import set_rules
 from app.risk.check import SetRule
-from app.risk.set import set_rules
 from app.risk.types import RuleKind
 from resolvers.ids import encode_id
 from tests.api.operations import money, opened, placed

@@ -20,12 +20,13 @@ from app.kernel.ids import new_id
 from app.kernel.money import MAX_UNITS, UNIT
 from app.ledger.commit import Batch, GroupCommit
 from app.ledger.reads import streams_after
+from app.orders.stop import set_rules
 from app.risk.check import SetRule
 from app.risk.end import EndRule, Release, end_rules, release
 from app.risk.errors import EndRuleError, ReleaseError, SetRuleError
 from app.risk.reads import rules_by_id
 from app.risk.rules import rules_in_force
-from app.risk.set import add_rules, set_rules
+from app.risk.set import add_rules
 from app.risk.types import TENANT, RuleKind, Scope
 from tests.world import WEDNESDAY, World, running
 
