@@ -89,8 +89,9 @@ def _cash_of_growing(
     rest = Fill(fill.quantity - sum(shares[i] for i in out), fill.amount - sum(cash[i] for i in out))
     if rest.quantity <= 0 or rest.amount < 0:
         growing, rest = list(range(len(claims))), fill
-    those, theirs, turns = ([each[i] for i in growing] for each in (claims, shares, turn))
-    for i, amount in zip(growing, _cash(those, theirs, rest, side, turns, stage), strict=True):  # type: ignore[arg-type]
+    theirs = [shares[i] for i in growing]
+    paid = _cash([claims[i] for i in growing], theirs, rest, side, [turn[i] for i in growing], stage)
+    for i, amount in zip(growing, paid, strict=True):
         cash[i] = amount
     return cash
 
