@@ -74,7 +74,8 @@ class NewEvent:
 class Event:
     """An event as the log holds it.
 
-    ``position`` is gapless over the whole journal, ``sequence`` gapless over the book's stream.
+    ``position`` is gapless over the whole journal, ``sequence`` gapless over the book's stream. ``backdated`` says
+    that others, recorded before it, took effect after it.
     """
 
     journal_id: int
@@ -88,4 +89,5 @@ class Event:
     correlation: UUID | None
     recorded_at: datetime
     effective_at: datetime
+    backdated: bool
     data: dict[str, Any]

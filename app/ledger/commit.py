@@ -44,12 +44,12 @@ class Batch:
     async def post(self, entries: Sequence[Entry]) -> list[Posted | Refused]:
         """Append requests, each with its own verdict."""
         self.touched.update(entry.event.book for entry in entries)
-        return await post(self.connection, self.journal.id, self.recorded_at, entries)
+        return await post(self.connection, self.journal.id, self.recorded_at, self.effective_at, entries)
 
     async def post_facts(self, entries: Sequence[Entry]) -> list[Posted]:
         """Append what has happened already; raises where the ledger would refuse."""
         self.touched.update(entry.event.book for entry in entries)
-        return await post_facts(self.connection, self.journal.id, self.recorded_at, entries)
+        return await post_facts(self.connection, self.journal.id, self.recorded_at, self.effective_at, entries)
 
 
 class UseCase(Protocol[C, A]):

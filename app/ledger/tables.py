@@ -71,6 +71,7 @@ event = Table(
     Column("correlation", Uuid),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("effective_at", DateTime(timezone=True), nullable=False),
+    Column("backdated", Boolean, nullable=False),
     Column("data", JSONB, nullable=False),
     schema="ledger",
 )
@@ -88,5 +89,6 @@ transfer = Table(
     Column("credit_sequence", BigInteger, nullable=False),
     Column("credit_balance", Units, nullable=False),
     Column("amount", Units, nullable=False),
+    Column("backdated", Boolean, nullable=False),
     schema="ledger",
 )

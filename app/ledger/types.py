@@ -51,12 +51,19 @@ class RefusalReason(StrEnum):
 class Refused:
     """An entry that the ledger declined: nothing of it is posted.
 
-    For INSUFFICIENT, ``account`` is the one that ran short and ``shortage`` the units it lacks.
+    For INSUFFICIENT, ``account`` is the one that ran short, ``needed`` the units that were to leave it, and
+    ``shortage`` how many of these it lacks.
     """
 
     reason: RefusalReason
     account: int | None
+    needed: int
     shortage: int
+
+    @property
+    def available(self) -> int:
+        """What the account had."""
+        return self.needed - self.shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +131,5 @@ class Transfer:
     credit_sequence: int
     credit_balance: int
     amount: int
+    backdated: bool
     recorded_at: datetime

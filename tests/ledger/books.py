@@ -29,7 +29,7 @@ class Books:
     async def post(self, *entries: Sequence[Leg], book: int | None = None) -> list[Posted | Refused]:
         """Post entries as events of ``book`` (the first customer's)."""
         event = NewEvent(book or self.customers[0], EventType.DEPOSIT, "test", NOON)
-        return await post(self.connection, self.journal.id, NOON, [Entry(event, legs) for legs in entries])
+        return await post(self.connection, self.journal.id, NOON, NOON, [Entry(event, legs) for legs in entries])
 
 
 @asynccontextmanager

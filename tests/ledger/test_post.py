@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from app.kernel.money import UNIT, to_units
 from app.ledger.chart import USD, Kind, address
-from app.ledger.types import Leg, Posted, Refused
+from app.ledger.types import Leg, Posted, RefusalReason, Refused
 from tests.ledger.books import Books, books
 from tests.ledger.model import LedgerModel
 
@@ -94,7 +94,7 @@ async def test_a_refusal_says_what_is_missing_and_leaves_its_neighbours_alone(da
             [Leg(settled, held, 4 * UNIT)],
         )
         assert isinstance(verdicts[0], Posted)
-        assert verdicts[1] == Refused(verdicts[1].reason, settled, UNIT)  # type: ignore[union-attr]
+        assert verdicts[1] == Refused(RefusalReason.INSUFFICIENT, settled, 3 * UNIT, UNIT)
         assert isinstance(verdicts[2], Posted)
         assert (verdicts[0].position, verdicts[2].position) == (1, 2)
 

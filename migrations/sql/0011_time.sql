@@ -1,0 +1,397 @@
+-- Two clocks, partitions and snapshots: what a balance was at any position, at any recorded and any effective time.
+--
+-- Positions are gapless and `recorded_at` never falls in a journal, so a time is found among positions by bisection. The
+-- same goes for `effective_at`, but for the events that are posted late: those are `backdated`, and found by an index
+-- that holds nothing else. A balance is what the newest entry of the account says, plus what is backdated.
+SET ROLE ledger_owner;
+
+ALTER TABLE ledger.journal ADD COLUMN partition_size bigint NOT NULL DEFAULT 8388608 CHECK (partition_size > 0);
+ALTER TABLE ledger.journal_head
+  ADD COLUMN room bigint NOT NULL DEFAULT 0,
+  ADD COLUMN archived bigint NOT NULL DEFAULT 0,
+  ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT '1970-01-01Z',
+  ADD COLUMN effective_at timestamptz NOT NULL DEFAULT '1970-01-01Z';
+COMMENT ON COLUMN ledger.journal_head.room IS 'the last position that has a partition';
+COMMENT ON COLUMN ledger.journal_head.archived IS 'the last position whose partition was detached: before it there are snapshots only';
+COMMENT ON COLUMN ledger.journal_head.effective_at IS 'the latest effective time so far; an event before it is backdated';
+
+ALTER TABLE ledger.event RENAME TO event_before;
+ALTER TABLE ledger.transfer RENAME TO transfer_before;
+ALTER INDEX ledger.event_pkey RENAME TO event_before_pkey;
+ALTER INDEX ledger.transfer_pkey RENAME TO transfer_before_pkey;
+
+CREATE TABLE ledger.event (
+  journal_id   integer NOT NULL,
+  version      smallint NOT NULL,
+  backdated    boolean NOT NULL,
+  position     bigint NOT NULL,
+  book_id      bigint NOT NULL,
+  sequence     bigint NOT NULL,
+  recorded_at  timestamptz NOT NULL,
+  effective_at timestamptz NOT NULL,
+  cause        uuid,
+  correlation  uuid,
+  type         text NOT NULL,
+  actor        text NOT NULL,
+  data         jsonb NOT NULL,
+  PRIMARY KEY (journal_id, position)
+) PARTITION BY RANGE (journal_id, position);
+
+-- One row is one balanced movement; the transfers of one event are one transaction and share its position.
+CREATE TABLE ledger.transfer (
+  journal_id        integer NOT NULL,
+  leg               smallint NOT NULL,
+  backdated         boolean NOT NULL,
+  position          bigint NOT NULL,
+  debit_account_id  bigint NOT NULL,
+  debit_sequence    bigint NOT NULL,
+  credit_account_id bigint NOT NULL,
+  credit_sequence   bigint NOT NULL,
+  debit_balance     numeric(38, 8) NOT NULL,
+  credit_balance    numeric(38, 8) NOT NULL,
+  amount            numeric(38, 8) NOT NULL CHECK (amount > 0),
+  PRIMARY KEY (journal_id, position, leg),
+  CHECK (debit_account_id <> credit_account_id)
+) PARTITION BY RANGE (journal_id, position);
+
+DO $$ DECLARE name text; BEGIN
+  FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ledger.%I FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
+    EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON ledger.%I FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', name);
+    EXECUTE format('ALTER TABLE ledger.%I ENABLE ALWAYS TRIGGER append_only', name);
+    EXECUTE format('ALTER TABLE ledger.%I ENABLE ALWAYS TRIGGER append_only_truncate', name);
+    EXECUTE format('ALTER TABLE ledger.%I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('ALTER TABLE ledger.%I FORCE ROW LEVEL SECURITY', name);
+    EXECUTE format('CREATE POLICY everything ON ledger.%I TO ledger_owner, wealthgraph_engine USING (true) WITH CHECK (true)', name);
+    EXECUTE format('CREATE POLICY tenant ON ledger.%I FOR SELECT TO wealthgraph_api '
+                   'USING (journal_id = ANY (ARRAY(SELECT id FROM ledger.journal)))', name);
+    EXECUTE format('GRANT SELECT ON ledger.%I TO wealthgraph_engine, wealthgraph_api', name);
+  END LOOP;
+END $$;
+
+-- Room for the next positions of a journal, from `p_after` on: a partition of events and one of transfers. Made beside
+-- the tables and then attached, which holds up nobody who reads or writes. Answers the last position there is room for.
+CREATE FUNCTION ledger.add_partition(p_journal integer, p_after bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  size bigint; name text; made text;
+BEGIN
+  SELECT partition_size INTO size FROM journal WHERE id = p_journal;
+  FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
+    made := format('%s_%s_%s', name, p_journal, p_after);
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', made, name);
+    -- Without a policy: it is read through the table that it is a part of, and not by itself.
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', made);
+    IF name = 'event' THEN
+      EXECUTE format('CREATE UNIQUE INDEX ON %I (book_id, sequence)', made);
+      EXECUTE format('CREATE INDEX ON %I (position) WHERE backdated', made);
+    ELSE
+      EXECUTE format('CREATE INDEX ON %I (debit_account_id, position)', made);
+      EXECUTE format('CREATE INDEX ON %I (credit_account_id, position)', made);
+      EXECUTE format('CREATE INDEX ON %I (debit_account_id, position) WHERE backdated', made);
+      EXECUTE format('CREATE INDEX ON %I (credit_account_id, position) WHERE backdated', made);
+    END IF;
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s, %s) TO (%s, %s)',
+                   name, made, p_journal, p_after + 1, p_journal, p_after + size + 1);
+    -- Triggers on rows come with the table that it is now a part of, those on statements do not.
+    EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', made);
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER append_only_truncate', made);
+  END LOOP;
+  RETURN p_after + size;
+END $$;
+
+DO $$ DECLARE j record; last bigint; BEGIN
+  FOR j IN SELECT * FROM ledger.journal_head WHERE position > 0 LOOP
+    last := 0;
+    WHILE last < j.position LOOP last := ledger.add_partition(j.journal_id, last); END LOOP;
+    UPDATE ledger.journal_head h SET room = last WHERE h.journal_id = j.journal_id;
+  END LOOP;
+END $$;
+CREATE TEMP TABLE clocks ON COMMIT DROP AS
+  SELECT journal_id, position, max(recorded_at) OVER log AS recorded_at, effective_at,
+         effective_at < max(effective_at) OVER log AS backdated, max(effective_at) OVER log AS latest
+  FROM ledger.event_before WINDOW log AS (PARTITION BY journal_id ORDER BY position);
+INSERT INTO ledger.event
+SELECT e.journal_id, e.version, c.backdated, e.position, e.book_id, e.sequence, c.recorded_at, e.effective_at, e.cause,
+       e.correlation, e.type, e.actor, e.data
+FROM ledger.event_before e JOIN clocks c USING (journal_id, position) ORDER BY 1, 4;
+INSERT INTO ledger.transfer
+SELECT t.journal_id, t.leg, c.backdated, t.position, t.debit_account_id, t.debit_sequence, t.credit_account_id,
+       t.credit_sequence, t.debit_balance, t.credit_balance, t.amount
+FROM ledger.transfer_before t JOIN clocks c USING (journal_id, position) ORDER BY 1, 4, 2;
+UPDATE ledger.journal_head h SET recorded_at = c.recorded_at, effective_at = c.latest
+FROM clocks c WHERE c.journal_id = h.journal_id AND c.position = h.position;
+DROP TABLE ledger.event_before, ledger.transfer_before, clocks;
+
+-- What an account stood at, told by the log: written by the auditor when it has checked the log up to there, each 1,000
+-- entries of an account, and for every account where the log before is archived.
+CREATE TABLE ledger.snapshot (
+  journal_id integer NOT NULL,
+  account_id bigint NOT NULL,
+  position   bigint NOT NULL,
+  sequence   bigint NOT NULL,
+  balance    numeric(38, 8) NOT NULL,
+  PRIMARY KEY (account_id, position)
+);
+
+-- How far the auditor has come: up to here the log was added up again, and all of it agreed.
+CREATE TABLE ledger.audit (
+  journal_id   integer PRIMARY KEY REFERENCES ledger.journal,
+  proven       bigint NOT NULL,
+  proven_at    timestamptz NOT NULL,
+  disagreement text
+);
+DO $$ DECLARE name text; BEGIN
+  FOREACH name IN ARRAY ARRAY['snapshot', 'audit'] LOOP
+    EXECUTE format('ALTER TABLE ledger.%I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('ALTER TABLE ledger.%I FORCE ROW LEVEL SECURITY', name);
+    EXECUTE format('CREATE POLICY everything ON ledger.%I TO ledger_owner, wealthgraph_engine USING (true) WITH CHECK (true)', name);
+    EXECUTE format('CREATE POLICY tenant ON ledger.%I FOR SELECT TO wealthgraph_api '
+                   'USING (journal_id = ANY (ARRAY(SELECT id FROM ledger.journal)))', name);
+    EXECUTE format('GRANT SELECT ON ledger.%I TO wealthgraph_engine, wealthgraph_api', name);
+  END LOOP;
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ledger.snapshot FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON ledger.snapshot FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+ALTER TABLE ledger.snapshot ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE ledger.snapshot ENABLE ALWAYS TRIGGER append_only_truncate;
+
+-- The auditor has checked the positions after `p_from` up to `p_to`. False, and nothing is written, when another has
+-- been there meanwhile.
+CREATE FUNCTION ledger.record_audit(p_journal integer, p_from bigint, p_to bigint, p_at timestamptz, p_disagreement text,
+  p_accounts bigint[], p_positions bigint[], p_sequences bigint[], p_balances numeric[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+BEGIN
+  IF p_from = 0 THEN
+    INSERT INTO audit VALUES (p_journal, 0, p_at, NULL) ON CONFLICT DO NOTHING;
+  END IF;
+  UPDATE audit SET proven = p_to, proven_at = p_at, disagreement = p_disagreement
+  WHERE journal_id = p_journal AND proven = p_from AND p_to >= p_from;
+  IF NOT FOUND THEN RETURN false; END IF;
+  INSERT INTO snapshot SELECT p_journal, u.* FROM unnest(p_accounts, p_positions, p_sequences, p_balances) AS u;
+  RETURN true;
+END $$;
+
+-- The last position that was recorded at that time or before.
+CREATE FUNCTION ledger.position_at(p_journal integer, p_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
+DECLARE low bigint; high bigint; middle bigint; found timestamptz;
+BEGIN
+  SELECT archived, position INTO low, high FROM journal_head WHERE journal_id = p_journal;
+  WHILE low < high LOOP
+    middle := (low + high + 1) / 2;
+    SELECT recorded_at INTO found FROM event WHERE journal_id = p_journal AND position = middle;
+    IF found <= p_at THEN low := middle; ELSE high := middle - 1; END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- The last position before which everything had taken effect by that time; what took effect by then and stands after it
+-- is backdated.
+CREATE FUNCTION ledger.effective_position_at(p_journal integer, p_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
+DECLARE low bigint; high bigint; middle bigint; at bigint; found timestamptz;
+BEGIN
+  SELECT h.archived, h.position INTO low, high FROM journal_head h WHERE journal_id = p_journal;
+  WHILE low < high LOOP
+    middle := (low + high + 1) / 2;
+    SELECT e.position, e.effective_at INTO at, found FROM event e
+    WHERE e.journal_id = p_journal AND e.position <= middle AND e.position > low AND NOT e.backdated
+    ORDER BY e.position DESC LIMIT 1;
+    IF at IS NULL OR found <= p_at THEN low := middle; ELSE high := at - 1; END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- What each account stood at right after a position: what its newest entry or snapshot says.
+CREATE FUNCTION ledger.balances_at(p_journal integer, p_accounts bigint[], p_position bigint)
+RETURNS TABLE (account_id bigint, balance numeric)
+LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
+  SELECT a.id, coalesce(newest.balance, 0)
+  FROM unnest(p_accounts) AS a(id) LEFT JOIN LATERAL (
+    SELECT x.balance FROM (
+      (SELECT t.debit_sequence AS sequence, t.debit_balance AS balance FROM transfer t
+       WHERE t.journal_id = p_journal AND t.debit_account_id = a.id AND t.position <= p_position
+       ORDER BY t.position DESC, t.debit_sequence DESC LIMIT 1)
+      UNION ALL
+      (SELECT t.credit_sequence, t.credit_balance FROM transfer t
+       WHERE t.journal_id = p_journal AND t.credit_account_id = a.id AND t.position <= p_position
+       ORDER BY t.position DESC, t.credit_sequence DESC LIMIT 1)
+      UNION ALL
+      (SELECT s.sequence, s.balance FROM snapshot s
+       WHERE s.account_id = a.id AND s.position <= p_position ORDER BY s.position DESC LIMIT 1)
+    ) AS x ORDER BY x.sequence DESC LIMIT 1) AS newest ON true
+$$;
+
+-- What each account stood at when everything that took effect by `p_at` counts, and nothing else; as far as it was
+-- recorded up to position `p_known`.
+CREATE FUNCTION ledger.effective_balances_at(p_journal integer, p_accounts bigint[], p_at timestamptz, p_known bigint)
+RETURNS TABLE (account_id bigint, balance numeric)
+LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
+DECLARE place bigint := least(effective_position_at(p_journal, p_at), p_known);
+BEGIN
+  RETURN QUERY
+  SELECT b.account_id, b.balance + coalesce(late.change, 0)
+  FROM balances_at(p_journal, p_accounts, place) AS b, LATERAL (
+    SELECT sum(x.change) AS change FROM (
+      SELECT t.position, -t.amount AS change FROM transfer t WHERE t.backdated
+        AND t.journal_id = p_journal AND t.debit_account_id = b.account_id AND t.position > place AND t.position <= p_known
+      UNION ALL
+      SELECT t.position, t.amount FROM transfer t WHERE t.backdated
+        AND t.journal_id = p_journal AND t.credit_account_id = b.account_id AND t.position > place AND t.position <= p_known
+    ) AS x JOIN event e ON e.journal_id = p_journal AND e.position = x.position AND e.effective_at <= p_at) AS late;
+END $$;
+
+DROP FUNCTION ledger.post;
+-- Append events with their transfers, each event standing or falling by itself, in the order given.
+--
+-- Amounts are whole units of 1e-8. A leg with p_up_to takes what its debit account has, at most the amount, and hands
+-- the rest on to the event's next leg ("from settled cash, then unsettled, then instant"); what the last leg can't
+-- take stays untaken. Any other leg is taken whole, or the whole event is refused. p_effective may date an event back
+-- (null: now, which is p_effective_at), never forward. p_cause, p_correlation and p_effective may be null as a whole.
+--
+-- Answers arrays: per event its position and sequence (null when refused), the refusal (null, 'insufficient', 'closed'),
+-- the account that refused, what was needed of it and how much of that it lacks; per leg the units taken.
+--
+-- Plans are made once; what makes a kept plan slow, joining arrays with arrays, is not done: where a leg's accounts stand
+-- is found by bisection, and tables are only ever reached by their keys, however small they were when the plan was made.
+CREATE FUNCTION ledger.post(
+  p_journal integer, p_recorded_at timestamptz, p_effective_at timestamptz,
+  p_book bigint[], p_type text[], p_version smallint[], p_actor text[], p_cause uuid[], p_correlation uuid[],
+  p_effective timestamptz[], p_data text[],
+  p_event integer[], p_debit bigint[], p_credit bigint[], p_amount bigint[], p_up_to boolean[],
+  OUT positions bigint[], OUT sequences bigint[], OUT refusals text[], OUT refused_accounts bigint[],
+  OUT needed bigint[], OUT shortages bigint[], OUT taken bigint[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+  events integer := cardinality(p_book);
+  legs   integer := cardinality(p_debit);
+  head   journal_head;
+  ids bigint[]; bal numeric[]; seq bigint[]; negative boolean[]; shut boolean[]; fresh boolean[];
+  debit_at integer[]; credit_at integer[];          -- where in ids each leg's accounts stand
+  debit_seq bigint[]; debit_bal numeric[]; credit_seq bigint[]; credit_bal numeric[];
+  book_ids bigint[]; book_seq bigint[]; book_at integer[]; book_shut boolean[];
+  i integer := 1; e integer; first integer; d integer; c integer;
+  carry bigint; amount bigint; moved integer; number integer[];   -- of each leg among those of its event that move something
+BEGIN
+  SELECT * INTO head FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
+  IF NOT FOUND THEN RAISE EXCEPTION 'there is no journal %', p_journal; END IF;
+  WHILE head.position + events > head.room LOOP
+    head.room := add_partition(p_journal, head.room);
+  END LOOP;
+  -- Neither clock runs backwards in a log, whatever the clocks of the processes say.
+  head.recorded_at := greatest(head.recorded_at, p_recorded_at);
+  head.effective_at := greatest(head.effective_at, p_effective_at);
+  IF EXISTS (SELECT 1 FROM unnest(p_effective) AS u(at) WHERE at > head.effective_at) THEN
+    RAISE EXCEPTION 'an event can not take effect after %, it is only that time now', head.effective_at;
+  END IF;
+
+  -- Every account named that may exist: of a book of this journal and of a kind that such a book has. Balances as
+  -- numeric units: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass. width_bucket finds where
+  -- in the sorted ids a leg's accounts would stand (by bisection; an array in a row is not copied for each call).
+  WITH found AS MATERIALIZED (
+    SELECT array_agg(x.id ORDER BY x.id) AS ids, array_agg(trunc(coalesce(a.balance, 0) * 100000000) ORDER BY x.id) AS bal,
+           array_agg(coalesce(a.sequence, 0) ORDER BY x.id) AS seq, array_agg(k.may_be_negative ORDER BY x.id) AS negative,
+           array_agg(b.closed ORDER BY x.id) AS shut, array_agg(a.id IS NULL ORDER BY x.id) AS fresh
+    FROM (SELECT DISTINCT id FROM unnest(p_debit || p_credit) AS u(id)) AS x
+    JOIN book b ON b.id = x.id >> 25 AND b.journal_id = p_journal
+    JOIN account_kind k ON k.id = x.id & 31 AND k.book_kind = b.kind
+    LEFT JOIN account a ON a.id = x.id),
+  places AS (
+    SELECT array_agg(width_bucket(u.debit, f.ids) ORDER BY o) AS debit_at, array_agg(width_bucket(u.credit, f.ids) ORDER BY o) AS credit_at
+    FROM found f, unnest(p_debit, p_credit) WITH ORDINALITY AS u(debit, credit, o))
+  SELECT f.ids, f.bal, f.seq, f.negative, f.shut, f.fresh, p.debit_at, p.credit_at
+  INTO ids, bal, seq, negative, shut, fresh, debit_at, credit_at FROM found f, places p;
+
+  WITH found AS MATERIALIZED (
+    SELECT array_agg(b.id ORDER BY b.id) AS ids, array_agg(b.sequence ORDER BY b.id) AS seq, array_agg(b.closed ORDER BY b.id) AS shut
+    FROM book b WHERE b.id = ANY (p_book) AND b.journal_id = p_journal),
+  places AS (
+    SELECT array_agg(width_bucket(u.book, f.ids) ORDER BY o) AS at FROM found f, unnest(p_book) WITH ORDINALITY AS u(book, o))
+  SELECT f.ids, f.seq, f.shut, p.at INTO book_ids, book_seq, book_shut, book_at FROM found f, places p;
+
+  positions := array_fill(NULL::bigint, ARRAY[events]); sequences := positions; refused_accounts := positions; needed := positions; shortages := positions;
+  refusals := array_fill(NULL::text, ARRAY[events]);
+  taken := array_fill(0::bigint, ARRAY[legs]); number := array_fill(0, ARRAY[legs]); debit_seq := taken; credit_seq := taken;
+  debit_bal := array_fill(0::numeric, ARRAY[legs]); credit_bal := debit_bal;
+
+  FOR e IN 1..events LOOP
+    IF book_ids[book_at[e]] IS DISTINCT FROM p_book[e] THEN RAISE EXCEPTION 'event %: book % is not in journal %', e, p_book[e], p_journal; END IF;
+    IF book_shut[book_at[e]] THEN refusals[e] := 'closed'; END IF;
+    first := i; carry := 0; moved := 0;
+    WHILE i <= legs AND p_event[i] = e LOOP
+      d := debit_at[i]; c := credit_at[i]; amount := p_amount[i] + carry; carry := 0;
+      IF ids[d] IS DISTINCT FROM p_debit[i] OR ids[c] IS DISTINCT FROM p_credit[i] OR d = c THEN
+        RAISE EXCEPTION 'leg %: accounts % and % are not two accounts of journal %', i, p_debit[i], p_credit[i], p_journal;
+      ELSIF (ids[d] >> 5) & 1048575 <> (ids[c] >> 5) & 1048575 THEN
+        RAISE EXCEPTION 'leg %: accounts % and % are of different assets', i, ids[d], ids[c];
+      ELSIF p_amount[i] < 0 THEN
+        RAISE EXCEPTION 'leg %: the amount % is negative', i, p_amount[i];
+      END IF;
+      IF refusals[e] IS NULL AND (shut[d] OR shut[c]) THEN
+        refusals[e] := 'closed'; refused_accounts[e] := CASE WHEN shut[d] THEN ids[d] ELSE ids[c] END;
+      END IF;
+      IF refusals[e] IS NULL THEN
+        IF p_up_to[i] AND NOT negative[d] AND bal[d] < amount THEN
+          carry := amount - bal[d]; amount := bal[d];
+        ELSIF NOT negative[d] AND bal[d] < amount THEN
+          refusals[e] := 'insufficient'; refused_accounts[e] := ids[d]; needed[e] := amount; shortages[e] := amount - bal[d];
+        END IF;
+      END IF;
+      IF refusals[e] IS NULL AND amount > 0 THEN
+        bal[d] := bal[d] - amount; seq[d] := seq[d] + 1;
+        bal[c] := bal[c] + amount; seq[c] := seq[c] + 1;
+        taken[i] := amount; moved := moved + 1; number[i] := moved;
+        debit_seq[i] := seq[d]; debit_bal[i] := bal[d]; credit_seq[i] := seq[c]; credit_bal[i] := bal[c];
+      END IF;
+      i := i + 1;
+    END LOOP;
+    IF refusals[e] IS NULL THEN
+      head.position := head.position + 1; positions[e] := head.position;
+      book_seq[book_at[e]] := book_seq[book_at[e]] + 1; sequences[e] := book_seq[book_at[e]];
+    ELSE
+      FOR j IN REVERSE i - 1..first LOOP
+        IF taken[j] > 0 THEN
+          d := debit_at[j]; c := credit_at[j];
+          bal[d] := bal[d] + taken[j]; seq[d] := seq[d] - 1;
+          bal[c] := bal[c] - taken[j]; seq[c] := seq[c] - 1;
+          taken[j] := 0;
+        END IF;
+      END LOOP;
+    END IF;
+  END LOOP;
+  IF i <= legs THEN RAISE EXCEPTION 'leg %: legs must follow the order of their events', i; END IF;
+
+  INSERT INTO event (journal_id, version, backdated, position, book_id, sequence, recorded_at, effective_at, cause, correlation, type, actor, data)
+  SELECT p_journal, version, coalesce(effective < head.effective_at, false), pos, book, sequence, head.recorded_at,
+         coalesce(effective, head.effective_at), cause, correlation, type, actor, data::jsonb
+  FROM unnest(positions, p_book, sequences, p_type, p_version, p_actor, p_cause, p_correlation, p_effective, p_data)
+    AS u(pos, book, sequence, type, version, actor, cause, correlation, effective, data)
+  WHERE pos IS NOT NULL;
+
+  INSERT INTO transfer (journal_id, leg, backdated, position, debit_account_id, debit_sequence, credit_account_id, credit_sequence,
+                        debit_balance, credit_balance, amount)
+  SELECT p_journal, leg, coalesce(p_effective[ev] < head.effective_at, false), positions[ev], debit, ds, credit, cs,
+         db * 0.00000001::numeric, cb * 0.00000001::numeric, units * 0.00000001::numeric
+  FROM unnest(p_event, number, p_debit, debit_seq, debit_bal, p_credit, credit_seq, credit_bal, taken)
+    AS u(ev, leg, debit, ds, db, credit, cs, cb, units)
+  WHERE units > 0;
+
+  UPDATE account SET balance = x.bal * 0.00000001::numeric, sequence = x.seq
+  FROM unnest(ids, bal, seq, fresh) AS x(id, bal, seq, fresh)
+  WHERE account.id = x.id AND account.sequence <> x.seq AND NOT x.fresh;
+  INSERT INTO account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)
+  SELECT x.id, p_journal, x.id >> 25, ((x.id >> 5) & 1048575)::integer, (x.id & 31)::smallint,
+         x.bal * 0.00000001::numeric, x.seq, x.negative
+  FROM unnest(ids, bal, seq, negative, fresh) AS x(id, bal, seq, negative, fresh) WHERE x.fresh AND x.seq > 0;
+  UPDATE book SET sequence = x.seq FROM unnest(book_ids, book_seq) AS x(id, seq) WHERE book.id = x.id AND book.sequence <> x.seq;
+  UPDATE journal_head SET position = head.position, room = head.room, recorded_at = head.recorded_at, effective_at = head.effective_at
+  WHERE journal_id = p_journal AND (position, room) <> (head.position, head.room);
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit TO wealthgraph_engine;
+GRANT EXECUTE ON FUNCTION ledger.position_at, ledger.effective_position_at, ledger.balances_at, ledger.effective_balances_at
+  TO wealthgraph_engine, wealthgraph_api;
+RESET ROLE;
