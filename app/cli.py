@@ -1,6 +1,7 @@
 """The command line: ``wealthgraph --help`` says what there is."""
 
 import asyncio
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -81,14 +82,34 @@ def replay(
     account: Annotated[
         str | None, typer.Argument(help="An account's id, from the API; without it, everything.")
     ] = None,
+    tenant: Annotated[UUID | None, typer.Option(help="Only this tenant's journal.")] = None,
+    from_snapshots: Annotated[
+        bool, typer.Option(help="One account: go on from its newest snapshots, not from its beginning.")
+    ] = False,
+    processes: Annotated[int | None, typer.Option(help="How many to work with; one for each core.", min=1)] = None,
 ) -> None:
     """Re-derive balances from the log and say whether the books agree."""
     from app.replay import replay_all
 
+    def progress(done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            width = 40 * done // of
+            end = "\n" if done == of else ""
+            print(f"\r{'█' * width:░<40} {done:,} of {of:,}", end=end, file=sys.stderr, flush=True)
+
     settings = _settings()
     with server.database(settings) as url:
         try:
-            agree = asyncio.run(replay_all(url, account, typer.echo))
+            work = replay_all(
+                url,
+                account,
+                tenant,
+                typer.echo,
+                from_snapshots=from_snapshots,
+                processes=processes,
+                progress=progress,
+            )
+            agree = asyncio.run(work)
         except (LookupError, ValueError) as error:
             typer.echo(f"{error}; take the id of an account from the API.", err=True)
             raise typer.Exit(2) from None

@@ -5,7 +5,7 @@ Personal data never stands inside an event, only references to it: events cannot
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,15 @@ class EventType(StrEnum):
     CASE_DISMISSED = "CASE_DISMISSED"
 
 
+class Lateness(IntEnum):
+    """How long after it took effect an event was recorded, while others were that took effect later."""
+
+    ON_TIME = 0
+    TOLD_LATE = 1
+    """Up to a minute: it took that long to hear of it."""
+    BACKDATED = 2
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """An event about to be appended to its stream (a book's own history)."""
@@ -74,8 +83,8 @@ class NewEvent:
 class Event:
     """An event as the log holds it.
 
-    ``position`` is gapless over the whole journal, ``sequence`` gapless over the book's stream. ``backdated`` says
-    that others, recorded before it, took effect after it.
+    ``position`` is gapless over the whole journal, ``sequence`` gapless over the book's stream. ``lateness`` says
+    whether others that were recorded before it took effect after it.
     """
 
     journal_id: int
@@ -89,5 +98,5 @@ class Event:
     correlation: UUID | None
     recorded_at: datetime
     effective_at: datetime
-    backdated: bool
+    lateness: Lateness
     data: dict[str, Any]

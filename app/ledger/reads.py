@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Select, bindparam, func, literal, select, tru
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.kernel.events import Event, EventType
+from app.kernel.events import Event, EventType, Lateness
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import USD, Kind
 from app.ledger.tables import account, event, journal_head, transfer
@@ -191,4 +191,5 @@ async def _events(connection: AsyncConnection, query: Select[Any]) -> list[Event
 def _event(row: Iterable[Any]) -> Event:
     values = list(row)
     values[4] = EventType(values[4])
+    values[11] = Lateness(values[11])
     return Event(*values)

@@ -71,7 +71,7 @@ event = Table(
     Column("correlation", Uuid),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("effective_at", DateTime(timezone=True), nullable=False),
-    Column("backdated", Boolean, nullable=False),
+    Column("lateness", SmallInteger, nullable=False),
     Column("data", JSONB, nullable=False),
     schema="ledger",
 )
@@ -89,6 +89,6 @@ transfer = Table(
     Column("credit_sequence", BigInteger, nullable=False),
     Column("credit_balance", Units, nullable=False),
     Column("amount", Units, nullable=False),
-    Column("backdated", Boolean, nullable=False),
+    Column("lateness", SmallInteger, nullable=False),
     schema="ledger",
 )

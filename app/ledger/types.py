@@ -131,5 +131,5 @@ class Transfer:
     credit_sequence: int
     credit_balance: int
     amount: int
-    backdated: bool
+    lateness: int
     recorded_at: datetime

@@ -1,8 +1,9 @@
 -- Two clocks, partitions and snapshots: what a balance was at any position, at any recorded and any effective time.
 --
 -- Positions are gapless and `recorded_at` never falls in a journal, so a time is found among positions by bisection. The
--- same goes for `effective_at`, but for the events that are posted late: those are `backdated`, and found by an index
--- that holds nothing else. A balance is what the newest entry of the account says, plus what is backdated.
+-- same goes for `effective_at`, but for the events that come late: by up to a minute (1: it took that long to hear of
+-- them) or more (2: dated back). The former stand close to their time, the latter in an index that holds nothing else.
+-- So a balance as of a time is what the account's newest entry says, plus what came late.
 SET ROLE ledger_owner;
 
 ALTER TABLE ledger.journal ADD COLUMN partition_size bigint NOT NULL DEFAULT 8388608 CHECK (partition_size > 0);
@@ -13,7 +14,7 @@ ALTER TABLE ledger.journal_head
   ADD COLUMN effective_at timestamptz NOT NULL DEFAULT '1970-01-01Z';
 COMMENT ON COLUMN ledger.journal_head.room IS 'the last position that has a partition';
 COMMENT ON COLUMN ledger.journal_head.archived IS 'the last position whose partition was detached: before it there are snapshots only';
-COMMENT ON COLUMN ledger.journal_head.effective_at IS 'the latest effective time so far; an event before it is backdated';
+COMMENT ON COLUMN ledger.journal_head.effective_at IS 'the latest effective time so far; what took effect before it and is not recorded yet comes late';
 
 ALTER TABLE ledger.event RENAME TO event_before;
 ALTER TABLE ledger.transfer RENAME TO transfer_before;
@@ -23,7 +24,7 @@ ALTER INDEX ledger.transfer_pkey RENAME TO transfer_before_pkey;
 CREATE TABLE ledger.event (
   journal_id   integer NOT NULL,
   version      smallint NOT NULL,
-  backdated    boolean NOT NULL,
+  lateness     smallint NOT NULL CHECK (lateness BETWEEN 0 AND 2),
   position     bigint NOT NULL,
   book_id      bigint NOT NULL,
   sequence     bigint NOT NULL,
@@ -41,7 +42,7 @@ CREATE TABLE ledger.event (
 CREATE TABLE ledger.transfer (
   journal_id        integer NOT NULL,
   leg               smallint NOT NULL,
-  backdated         boolean NOT NULL,
+  lateness          smallint NOT NULL,
   position          bigint NOT NULL,
   debit_account_id  bigint NOT NULL,
   debit_sequence    bigint NOT NULL,
@@ -84,12 +85,11 @@ BEGIN
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', made);
     IF name = 'event' THEN
       EXECUTE format('CREATE UNIQUE INDEX ON %I (book_id, sequence)', made);
-      EXECUTE format('CREATE INDEX ON %I (position) WHERE backdated', made);
     ELSE
       EXECUTE format('CREATE INDEX ON %I (debit_account_id, position)', made);
       EXECUTE format('CREATE INDEX ON %I (credit_account_id, position)', made);
-      EXECUTE format('CREATE INDEX ON %I (debit_account_id, position) WHERE backdated', made);
-      EXECUTE format('CREATE INDEX ON %I (credit_account_id, position) WHERE backdated', made);
+      EXECUTE format('CREATE INDEX ON %I (debit_account_id, position) WHERE lateness = 2', made);
+      EXECUTE format('CREATE INDEX ON %I (credit_account_id, position) WHERE lateness = 2', made);
     END IF;
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s, %s) TO (%s, %s)',
                    name, made, p_journal, p_after + 1, p_journal, p_after + size + 1);
@@ -108,15 +108,16 @@ DO $$ DECLARE j record; last bigint; BEGIN
   END LOOP;
 END $$;
 CREATE TEMP TABLE clocks ON COMMIT DROP AS
-  SELECT journal_id, position, max(recorded_at) OVER log AS recorded_at, effective_at,
-         effective_at < max(effective_at) OVER log AS backdated, max(effective_at) OVER log AS latest
+  SELECT journal_id, position, max(recorded_at) OVER log AS recorded_at, max(effective_at) OVER log AS latest,
+         CASE WHEN effective_at >= max(effective_at) OVER log THEN 0
+              WHEN effective_at >= max(effective_at) OVER log - interval '1 minute' THEN 1 ELSE 2 END AS lateness
   FROM ledger.event_before WINDOW log AS (PARTITION BY journal_id ORDER BY position);
 INSERT INTO ledger.event
-SELECT e.journal_id, e.version, c.backdated, e.position, e.book_id, e.sequence, c.recorded_at, e.effective_at, e.cause,
+SELECT e.journal_id, e.version, c.lateness, e.position, e.book_id, e.sequence, c.recorded_at, e.effective_at, e.cause,
        e.correlation, e.type, e.actor, e.data
 FROM ledger.event_before e JOIN clocks c USING (journal_id, position) ORDER BY 1, 4;
 INSERT INTO ledger.transfer
-SELECT t.journal_id, t.leg, c.backdated, t.position, t.debit_account_id, t.debit_sequence, t.credit_account_id,
+SELECT t.journal_id, t.leg, c.lateness, t.position, t.debit_account_id, t.debit_sequence, t.credit_account_id,
        t.credit_sequence, t.debit_balance, t.credit_balance, t.amount
 FROM ledger.transfer_before t JOIN clocks c USING (journal_id, position) ORDER BY 1, 4, 2;
 UPDATE ledger.journal_head h SET recorded_at = c.recorded_at, effective_at = c.latest
@@ -186,8 +187,8 @@ BEGIN
   RETURN low;
 END $$;
 
--- The last position before which everything had taken effect by that time; what took effect by then and stands after it
--- is backdated.
+-- The last position up to which everything had taken effect by that time; what took effect by then and stands after it
+-- came late.
 CREATE FUNCTION ledger.effective_position_at(p_journal integer, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
 DECLARE low bigint; high bigint; middle bigint; at bigint; found timestamptz;
@@ -196,7 +197,7 @@ BEGIN
   WHILE low < high LOOP
     middle := (low + high + 1) / 2;
     SELECT e.position, e.effective_at INTO at, found FROM event e
-    WHERE e.journal_id = p_journal AND e.position <= middle AND e.position > low AND NOT e.backdated
+    WHERE e.journal_id = p_journal AND e.position <= middle AND e.position > low AND e.lateness = 0
     ORDER BY e.position DESC LIMIT 1;
     IF at IS NULL OR found <= p_at THEN low := middle; ELSE high := at - 1; END IF;
   END LOOP;
@@ -205,11 +206,11 @@ END $$;
 
 -- What each account stood at right after a position: what its newest entry or snapshot says.
 CREATE FUNCTION ledger.balances_at(p_journal integer, p_accounts bigint[], p_position bigint)
-RETURNS TABLE (account_id bigint, balance numeric)
+RETURNS TABLE (account_id bigint, sequence bigint, balance numeric)
 LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
-  SELECT a.id, coalesce(newest.balance, 0)
+  SELECT a.id, coalesce(newest.sequence, 0), coalesce(newest.balance, 0)
   FROM unnest(p_accounts) AS a(id) LEFT JOIN LATERAL (
-    SELECT x.balance FROM (
+    SELECT x.sequence, x.balance FROM (
       (SELECT t.debit_sequence AS sequence, t.debit_balance AS balance FROM transfer t
        WHERE t.journal_id = p_journal AND t.debit_account_id = a.id AND t.position <= p_position
        ORDER BY t.position DESC, t.debit_sequence DESC LIMIT 1)
@@ -228,17 +229,25 @@ $$;
 CREATE FUNCTION ledger.effective_balances_at(p_journal integer, p_accounts bigint[], p_at timestamptz, p_known bigint)
 RETURNS TABLE (account_id bigint, balance numeric)
 LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
-DECLARE place bigint := least(effective_position_at(p_journal, p_at), p_known);
+DECLARE
+  place bigint := least(effective_position_at(p_journal, p_at), p_known);
+  near  bigint := least(effective_position_at(p_journal, p_at + interval '1 minute'), p_known);
 BEGIN
   RETURN QUERY
   SELECT b.account_id, b.balance + coalesce(late.change, 0)
   FROM balances_at(p_journal, p_accounts, place) AS b, LATERAL (
     SELECT sum(x.change) AS change FROM (
-      SELECT t.position, -t.amount AS change FROM transfer t WHERE t.backdated
-        AND t.journal_id = p_journal AND t.debit_account_id = b.account_id AND t.position > place AND t.position <= p_known
+      SELECT t.position, -t.amount AS change FROM transfer t WHERE t.journal_id = p_journal
+        AND t.debit_account_id = b.account_id AND t.position > place AND t.position <= near AND t.lateness = 1
       UNION ALL
-      SELECT t.position, t.amount FROM transfer t WHERE t.backdated
-        AND t.journal_id = p_journal AND t.credit_account_id = b.account_id AND t.position > place AND t.position <= p_known
+      SELECT t.position, t.amount FROM transfer t WHERE t.journal_id = p_journal
+        AND t.credit_account_id = b.account_id AND t.position > place AND t.position <= near AND t.lateness = 1
+      UNION ALL
+      SELECT t.position, -t.amount FROM transfer t WHERE t.journal_id = p_journal
+        AND t.debit_account_id = b.account_id AND t.position > place AND t.position <= p_known AND t.lateness = 2
+      UNION ALL
+      SELECT t.position, t.amount FROM transfer t WHERE t.journal_id = p_journal
+        AND t.credit_account_id = b.account_id AND t.position > place AND t.position <= p_known AND t.lateness = 2
     ) AS x JOIN event e ON e.journal_id = p_journal AND e.position = x.position AND e.effective_at <= p_at) AS late;
 END $$;
 
@@ -273,6 +282,7 @@ DECLARE
   debit_seq bigint[]; debit_bal numeric[]; credit_seq bigint[]; credit_bal numeric[];
   book_ids bigint[]; book_seq bigint[]; book_at integer[]; book_shut boolean[];
   i integer := 1; e integer; first integer; d integer; c integer;
+  today timestamptz; effective timestamptz[]; lateness smallint[];
   carry bigint; amount bigint; moved integer; number integer[];   -- of each leg among those of its event that move something
 BEGIN
   SELECT * INTO head FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
@@ -282,10 +292,7 @@ BEGIN
   END LOOP;
   -- Neither clock runs backwards in a log, whatever the clocks of the processes say.
   head.recorded_at := greatest(head.recorded_at, p_recorded_at);
-  head.effective_at := greatest(head.effective_at, p_effective_at);
-  IF EXISTS (SELECT 1 FROM unnest(p_effective) AS u(at) WHERE at > head.effective_at) THEN
-    RAISE EXCEPTION 'an event can not take effect after %, it is only that time now', head.effective_at;
-  END IF;
+  today := greatest(head.effective_at, p_effective_at);
 
   -- Every account named that may exist: of a book of this journal and of a kind that such a book has. Balances as
   -- numeric units: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass. width_bucket finds where
@@ -313,6 +320,7 @@ BEGIN
 
   positions := array_fill(NULL::bigint, ARRAY[events]); sequences := positions; refused_accounts := positions; needed := positions; shortages := positions;
   refusals := array_fill(NULL::text, ARRAY[events]);
+  lateness := array_fill(0::smallint, ARRAY[events]); effective := coalesce(p_effective, array_fill(NULL::timestamptz, ARRAY[events]));
   taken := array_fill(0::bigint, ARRAY[legs]); number := array_fill(0, ARRAY[legs]); debit_seq := taken; credit_seq := taken;
   debit_bal := array_fill(0::numeric, ARRAY[legs]); credit_bal := debit_bal;
 
@@ -348,6 +356,14 @@ BEGIN
       i := i + 1;
     END LOOP;
     IF refusals[e] IS NULL THEN
+      IF effective[e] IS NULL THEN
+        effective[e] := today;
+      ELSIF effective[e] > today THEN
+        RAISE EXCEPTION 'event %: it can not take effect at %, now it is only %', e, effective[e], today;
+      ELSIF effective[e] < head.effective_at THEN
+        lateness[e] := CASE WHEN effective[e] >= head.effective_at - interval '1 minute' THEN 1 ELSE 2 END;
+      END IF;
+      head.effective_at := greatest(head.effective_at, effective[e]);
       head.position := head.position + 1; positions[e] := head.position;
       book_seq[book_at[e]] := book_seq[book_at[e]] + 1; sequences[e] := book_seq[book_at[e]];
     ELSE
@@ -363,16 +379,15 @@ BEGIN
   END LOOP;
   IF i <= legs THEN RAISE EXCEPTION 'leg %: legs must follow the order of their events', i; END IF;
 
-  INSERT INTO event (journal_id, version, backdated, position, book_id, sequence, recorded_at, effective_at, cause, correlation, type, actor, data)
-  SELECT p_journal, version, coalesce(effective < head.effective_at, false), pos, book, sequence, head.recorded_at,
-         coalesce(effective, head.effective_at), cause, correlation, type, actor, data::jsonb
-  FROM unnest(positions, p_book, sequences, p_type, p_version, p_actor, p_cause, p_correlation, p_effective, p_data)
-    AS u(pos, book, sequence, type, version, actor, cause, correlation, effective, data)
+  INSERT INTO event (journal_id, version, lateness, position, book_id, sequence, recorded_at, effective_at, cause, correlation, type, actor, data)
+  SELECT p_journal, version, late, pos, book, sequence, head.recorded_at, effective_at, cause, correlation, type, actor, data::jsonb
+  FROM unnest(positions, p_book, sequences, p_type, p_version, p_actor, p_cause, p_correlation, effective, lateness, p_data)
+    AS u(pos, book, sequence, type, version, actor, cause, correlation, effective_at, late, data)
   WHERE pos IS NOT NULL;
 
-  INSERT INTO transfer (journal_id, leg, backdated, position, debit_account_id, debit_sequence, credit_account_id, credit_sequence,
+  INSERT INTO transfer (journal_id, leg, lateness, position, debit_account_id, debit_sequence, credit_account_id, credit_sequence,
                         debit_balance, credit_balance, amount)
-  SELECT p_journal, leg, coalesce(p_effective[ev] < head.effective_at, false), positions[ev], debit, ds, credit, cs,
+  SELECT p_journal, leg, lateness[ev], positions[ev], debit, ds, credit, cs,
          db * 0.00000001::numeric, cb * 0.00000001::numeric, units * 0.00000001::numeric
   FROM unnest(p_event, number, p_debit, debit_seq, debit_bal, p_credit, credit_seq, credit_bal, taken)
     AS u(ev, leg, debit, ds, db, credit, cs, cb, units)

@@ -219,7 +219,7 @@ async def test_replay_names_the_first_entry_that_disagrees(database_url: str) ->
         journal = world.commits.journal.id
         async with world.pool.acquire() as connection:
             assert (await replay(connection, journal)).disagreement is None
-            assert (await replay(connection, journal, person.book_id)).transfers == 2
+            assert (await replay(connection, journal, person.book_id)).entries == 3
         await _tamper(database_url, person.book_id)
         async with world.pool.acquire() as connection:
             found = (await replay(connection, journal)).disagreement
