@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from broadcaster import Broadcast
 
+from app.cases.disagreement import report_disagreement
 from app.fix_venues import fix_venue
 from app.infra.database import api_engine, engine_pool
 from app.infra.doorbell import PostgresDoorbell
 from app.infra.hub import Hub
 from app.infra.shared_reads import SharedReads
 from app.kernel.clock import SystemClock
+from app.ledger.audit import Auditor
 from app.ledger.writers import Writers
 from app.market import clock as market_clock
 from app.market.beat import beat
@@ -71,6 +74,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
+                tasks.create_task(Auditor(pool, clock, partial(report_disagreement, writers)).run(), name="auditor"),
             ]
             try:
                 yield Services(

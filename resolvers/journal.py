@@ -61,6 +61,11 @@ async def order_of(context: Context, event: Event) -> Order | None:
     return await orders.find(context, UUID(id_)) if id_ else None
 
 
+async def is_proven(context: Context, event: Event) -> bool:
+    """Whether the auditor has added the log up again to here, and it agreed."""
+    return event.position <= await context.loaders.proven.load(event.journal_id)
+
+
 def _movement(context: Context, event: Event, transfer: Transfer, sees_all: bool) -> Movement:
     asset = asset_of(transfer.debit)
     instrument = context.services.market.instruments.get(asset)

@@ -15,7 +15,14 @@ from app.clients.types import Account
 from app.infra.shared_reads import Fetch
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
-from app.ledger.reads import activity, cash_by_book, events_at, positions_by_book, transfers_at
+from app.ledger.reads import (
+    activity,
+    cash_by_book,
+    events_at,
+    positions_by_book,
+    proven_by_journal,
+    transfers_at,
+)
 from app.ledger.types import Cash, Position, Transfer
 from app.orders.reads import (
     Allocation,
@@ -101,6 +108,7 @@ class Loaders:
     venue_order = _Each[UUID, VenueOrderState | None](venue_orders_of, None)
     orders = _Each[tuple[UUID, PageOf[UUID]], Page[Order]](_paged(orders_of), _NOTHING)
     activity = _Each[tuple[int, PageOf[int]], Page[Event]](_paged(activity), _NOTHING)
+    proven = _Each[int, int](proven_by_journal, 0)
     event = _Each[tuple[int, int], Event | None](events_at, None)
     risk_rule = _Each[UUID, RiskRule | None](rules_by_id, None)
     case = _Each[UUID, Case | None](cases_by_id, None)

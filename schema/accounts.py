@@ -7,14 +7,16 @@ from uuid import UUID
 import strawberry
 
 from app.clients import types as clients
-from app.ledger import types as ledger
 from resolvers import accounts as resolve
+from resolvers import history as resolve_history
 from resolvers import market as resolve_market
 from resolvers.ids import encode_id
 from resolvers.paging import asked_page, number_key
+from schema.cash import CashBalances
 from schema.enums import describe
 from schema.errors import answer, codes
-from schema.journal import JournalEntry
+from schema.history import BalanceEntry, Moment, PastPosition, Restatement, asked_moment
+from schema.journal import JournalEntry, LedgerAccountKind
 from schema.keys import Key
 from schema.market import Instrument
 from schema.money import Money, dollars
@@ -29,37 +31,6 @@ describe(
     "Whether an account may be used.",
     {"ACTIVE": "It may be used.", "CLOSED": "It is closed for good."},
 )
-
-
-def _cash_kind(name: str) -> Any:
-    def kind(root: strawberry.Parent[ledger.Cash]) -> Any:
-        return dollars(getattr(root, name))
-
-    return kind
-
-
-def _owed(root: strawberry.Parent[ledger.Cash]) -> Any:
-    return dollars(-root.receivable)
-
-
-@strawberry.type(description="An account's dollars. What can be spent, withdrawn and is settled are different figures.")
-class CashBalances:
-    settled: Money = strawberry.field(resolver=_cash_kind("settled"), description="Yours without any doubt.")
-    unsettled: Money = strawberry.field(
-        resolver=_cash_kind("unsettled"), description="Proceeds of sales that have not settled yet."
-    )
-    instant: Money = strawberry.field(
-        resolver=_cash_kind("instant"), description="Advanced to you while a deposit is under way."
-    )
-    pending: Money = strawberry.field(resolver=_cash_kind("pending"), description="A deposit under way.")
-    held: Money = strawberry.field(resolver=_cash_kind("held"), description="Set aside for open orders.")
-    owed: Money = strawberry.field(resolver=_owed, description="What you owe us; deposits and proceeds repay it first.")
-    buying_power: Money = strawberry.field(
-        resolver=_cash_kind("buying_power"), description="What you can order for now: settled, unsettled and instant."
-    )
-    withdrawable: Money = strawberry.field(
-        resolver=_cash_kind("withdrawable"), description="What you can take out now: settled, while nothing is owed."
-    )
 
 
 Holding_ = strawberry.Parent[resolve.Holding]
@@ -150,6 +121,54 @@ async def _activity(
     return connection(page, lambda event: event.sequence)
 
 
+At = Annotated[Moment, strawberry.argument(description="When.")]
+EffectiveAt = Annotated[
+    datetime.datetime, strawberry.argument(description="The time it is about, on the market's clock.")
+]
+KnownAt = Annotated[
+    datetime.datetime, strawberry.argument(description="Since when to look: what was recorded after that.")
+]
+BalanceKind = Annotated[LedgerAccountKind, strawberry.argument(description="Which balance of the account.")]
+Symbol = Annotated[str | None, strawberry.argument(description="Of which instrument; of dollars if it is left out.")]
+
+
+async def _cash_at(root: Account_, info: Info, moment: At) -> Any:
+    return await resolve_history.cash_at(info.context, root, asked_moment(moment))
+
+
+async def _positions_at(
+    root: Account_,
+    info: Info,
+    moment: At,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Any:
+    asked = asked_page(first, after, last, before, number_key)
+    page = await resolve_history.positions_at(info.context, root, asked_moment(moment), asked)
+    return connection(page, lambda position: position.asset)
+
+
+async def _restated(root: Account_, info: Info, effective_at: EffectiveAt, known_at: KnownAt) -> Any:
+    return await resolve_history.restated_since(info.context, root, effective_at, known_at)
+
+
+async def _explain(
+    root: Account_,
+    info: Info,
+    kind: BalanceKind,
+    symbol: Symbol = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Any:
+    asked = asked_page(first, after, last, before, number_key)
+    page = await resolve_history.explain(info.context, root, kind, symbol, asked)
+    return connection(page, lambda explained: explained.entry.key)
+
+
 @strawberry.type(description="An investor's account.")
 class Account(Node):
     id: strawberry.ID = strawberry.field(resolver=_account_id, description="Opaque and stable.")
@@ -162,6 +181,18 @@ class Account(Node):
     orders: Connection[Order] = strawberry.field(resolver=_orders, description="Its orders, newest first.")
     activity: Connection[JournalEntry] = strawberry.field(
         resolver=_activity, description="Its journal, newest first: everything that ever happened in it."
+    )
+    cash_at: CashBalances = strawberry.field(resolver=_cash_at, description="Its dollars by kind, at another time.")
+    positions_at: Connection[PastPosition] = strawberry.field(
+        resolver=_positions_at, description="What it held at another time."
+    )
+    restated: Restatement = strawberry.field(
+        resolver=_restated, description="What has changed since then about what had taken effect by a time."
+    )
+    explain: Connection[BalanceEntry] = strawberry.field(
+        resolver=_explain,
+        description="What a balance is made of, newest first: each entry with the event behind it, and so down to "
+        "orders, executions and transfers. The changes add up to the balance.",
     )
 
     @classmethod

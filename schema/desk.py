@@ -10,10 +10,12 @@ from app.kernel import events
 from app.ledger import reads as ledger
 from resolvers import cases as resolve_cases
 from resolvers import desk as resolve
+from resolvers import history as resolve_history
 from resolvers import market as resolve_market
 from resolvers import risk as resolve_risk
 from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
+from schema.audit import Audit, Replay, replay_account
 from schema.cases import Case, Status
 from schema.event_types import EventType
 from schema.market import Instrument
@@ -48,6 +50,10 @@ Desk_ = strawberry.Parent[resolve.Desk]
 
 async def _custody(root: Desk_, info: Info) -> Any:
     return await resolve.custody(info.context, root)
+
+
+async def _audit(root: Desk_, info: Info) -> Any:
+    return await resolve_history.audit(info.context, root.journal_id)
 
 
 async def _position(root: Desk_, info: Info) -> str:
@@ -140,6 +146,10 @@ class Desk:
     custody: list[Custody] = strawberry.field(resolver=_custody, description="Where every share is, by instrument.")
     cursor: str = strawberry.field(
         resolver=_position, description="The newest entry of the journal: pass it to `deskEvents` as `after`."
+    )
+    audit: Audit = strawberry.field(resolver=_audit, description="How far the journal is proven.")
+    replay: Replay = strawberry.field(
+        resolver=replay_account, description="An account's entries added up again, now, in the log as it stands."
     )
     market_orders: Connection[MarketOrder] = strawberry.field(
         resolver=_market_orders, description="Market orders, newest first."

@@ -60,6 +60,19 @@ describe(
 )
 
 
+Lateness: TypeAlias = events.Lateness
+describe(
+    Lateness,
+    "Lateness",
+    "How long after it took effect something was recorded, while others were that took effect later.",
+    {
+        "ON_TIME": "It was recorded in its turn.",
+        "TOLD_LATE": "By up to a minute: it took that long to hear of it.",
+        "BACKDATED": "By more: it was dated back.",
+    },
+)
+
+
 @strawberry.type(description="One side of a transfer.")
 class TransferSide:
     kind: LedgerAccountKind = strawberry.field(description="Which ledger account.")
@@ -82,8 +95,20 @@ def _entry_id(root: Event_) -> strawberry.ID:
     return strawberry.ID(encode_id("JournalEntry", f"{root.journal_id}.{root.position}"))
 
 
+def _reference(name: str) -> Any:
+    def reference(root: Event_) -> str | None:
+        found = getattr(root, name)
+        return None if found is None else str(found)
+
+    return reference
+
+
 async def _order(root: Event_, info: Info) -> Any:
     return await resolve.order_of(info.context, root)
+
+
+async def _is_proven(root: Event_, info: Info) -> bool:
+    return await resolve.is_proven(info.context, root)
 
 
 async def _transfers(root: Event_, info: Info) -> Any:
@@ -98,6 +123,17 @@ class JournalEntry(Node):
     actor: str = strawberry.field(description="Who did it: an opaque reference, or `engine`.")
     recorded_at: datetime.datetime = strawberry.field(description="When it was recorded.")
     effective_at: datetime.datetime = strawberry.field(description="When it took effect, on the market's clock.")
+    lateness: Lateness = strawberry.field(description="Whether others, recorded before it, took effect after it.")
+    cause: str | None = strawberry.field(
+        resolver=_reference("cause"), description="An opaque reference to what brought it about, if anything did."
+    )
+    correlation: str | None = strawberry.field(
+        resolver=_reference("correlation"),
+        description="An opaque reference that it shares with all that belongs together: a deposit, an order.",
+    )
+    proven: bool = strawberry.field(
+        resolver=_is_proven, description="Whether the log was added up again to here, and agreed."
+    )
     order: Order | None = strawberry.field(resolver=_order, description="The order it is about, if it is about one.")
     transfers: list[Transfer] = strawberry.field(resolver=_transfers, description="What moved.")
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, banking, cases, operate, risk, trading
+from schema import accounts, audit, banking, cases, operate, risk, trading
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
@@ -55,6 +55,9 @@ class Mutation:
     ask_venue_again: operate.AskVenueAgainPayload = strawberry.mutation(
         resolver=operate.ask_venue_again,
         description="Have the venue asked where a market order stands, for operators: what it tells is taken in.",
+    )
+    restart_audit: audit.RestartAuditPayload = strawberry.mutation(
+        resolver=audit.restart_audit, description="Have the whole journal added up again, for operators."
     )
     assign_case: cases.CasePayload = strawberry.mutation(
         resolver=cases.assign_case, description="Give a case to an operator, for operators."

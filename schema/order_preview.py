@@ -1,7 +1,7 @@
 """What an order would do, and what could refuse it."""
 
 import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import strawberry
 
@@ -9,14 +9,12 @@ from app.orders import preview
 from app.orders.errors import PlaceOrderError as PlaceOrderError_
 from app.risk.errors import RiskError
 from resolvers import orders as resolve
+from schema.cash import CashBalances
 from schema.enums import describe
 from schema.market import Instrument
 from schema.money import Money, dollars
 from schema.order_errors import PlaceOrderError, PlaceOrderErrorCode
 from schema.scalars import Decimal
-
-if TYPE_CHECKING:
-    from schema.accounts import CashBalances
 
 Preview_ = strawberry.Parent[resolve.OrderPreview]
 Warning_ = strawberry.Parent[preview.OrderWarning]
@@ -116,9 +114,7 @@ class OrderPreview:
         resolver=_hold, description="What would be held: dollars of a buy, shares of a sell."
     )
     sufficient: bool = strawberry.field(resolver=_sufficient, description="Whether the account has that.")
-    cash: Annotated["CashBalances", strawberry.lazy("schema.accounts")] = strawberry.field(
-        description="The account's dollars by kind, before the order."
-    )
+    cash: CashBalances = strawberry.field(description="The account's dollars by kind, before the order.")
     cash_after: CashAfter = strawberry.field(
         resolver=_cash_after, description="The account's dollars by kind, once the order is accepted."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.kernel.events import Event, EventType, Lateness
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import USD, Kind
-from app.ledger.tables import account, event, journal_head, transfer
+from app.ledger.tables import account, audit, event, journal_head, transfer
 from app.ledger.types import Cash, Position, Transfer
 
-_CASH_KINDS = {
+CASH_KINDS = {
     Kind.SETTLED: "settled",
     Kind.UNSETTLED: "unsettled",
     Kind.INSTANT: "instant",
@@ -29,12 +30,12 @@ async def cash_by_book(connection: AsyncConnection, books: Sequence[int]) -> dic
     """Each book's dollars by kind; a book that never had any has zeros."""
     rows = await connection.execute(
         select(account.c.book_id, account.c.kind, account.c.balance).where(
-            account.c.book_id.in_(books), account.c.asset_id == USD, account.c.kind.in_(_CASH_KINDS)
+            account.c.book_id.in_(books), account.c.asset_id == USD, account.c.kind.in_(CASH_KINDS)
         )
     )
     found: dict[int, dict[str, int]] = {book: {} for book in books}
     for book, kind, balance in rows:
-        found[book][_CASH_KINDS[Kind(kind)]] = balance
+        found[book][CASH_KINDS[Kind(kind)]] = balance
     return {book: Cash(**kinds) for book, kinds in found.items()}
 
 
@@ -71,7 +72,7 @@ async def activity(connection: AsyncConnection, books: Sequence[int], asked: Pag
         query = query.where(event.c.sequence > asked.before)
     page = query.order_by(event.c.sequence.asc() if asked.backward else event.c.sequence.desc()).lateral("page")
     found: dict[int, list[Event]] = {book: [] for book in books}
-    for each in await _events(connection, select(page).select_from(wanted.join(page, true()))):
+    for each in await events_by_query(connection, select(page).select_from(wanted.join(page, true()))):
         found[each.book].append(each)
     return {book: page_from(events, asked) for book, events in found.items()}
 
@@ -103,7 +104,7 @@ async def streams_after(
 async def log_after(connection: AsyncConnection, journal_id: int, position: int, limit: int) -> list[Event]:
     """The whole journal's events past ``position``, oldest first."""
     query = select(event).where(event.c.journal_id == journal_id, event.c.position > position)
-    return await _events(connection, query.order_by(event.c.position).limit(limit))
+    return await events_by_query(connection, query.order_by(event.c.position).limit(limit))
 
 
 async def head_position(connection: AsyncConnection, journal_id: int) -> int:
@@ -114,16 +115,42 @@ async def head_position(connection: AsyncConnection, journal_id: int) -> int:
     return position or 0
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How far a journal goes (``position``), and up to where it was added up again and agreed (``proven``)."""
+
+    position: int
+    proven: int
+    proven_at: datetime | None
+    disagreement: str | None
+
+
+_AUDIT = select(journal_head.c.position, audit.c.proven, audit.c.proven_at, audit.c.disagreement).join(
+    audit, audit.c.journal_id == journal_head.c.journal_id
+)
+
+
+async def audit_of(connection: AsyncConnection, journal_id: int) -> Audit:
+    """How far the auditor has come with a journal."""
+    return Audit(*(await connection.execute(_AUDIT.where(journal_head.c.journal_id == journal_id))).one())
+
+
+async def proven_by_journal(connection: AsyncConnection, journals: Sequence[int]) -> dict[int, int]:
+    """The last position of each journal that is proven."""
+    rows = await connection.execute(select(audit.c.journal_id, audit.c.proven).where(audit.c.journal_id.in_(journals)))
+    return {row[0]: row[1] for row in rows}
+
+
 async def events_at(connection: AsyncConnection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Event]:
     """Events by journal and position."""
     query = select(event).where(tuple_(event.c.journal_id, event.c.position).in_(keys))
-    return {(each.journal_id, each.position): each for each in await _events(connection, query)}
+    return {(each.journal_id, each.position): each for each in await events_by_query(connection, query)}
 
 
 async def event_of(connection: AsyncConnection, book: int, correlation: UUID) -> Event | None:
     """The newest event of a book with that correlation id."""
     query = select(event).where(event.c.book_id == book, event.c.correlation == correlation)
-    found = await _events(connection, query.order_by(event.c.sequence.desc()).limit(1))
+    found = await events_by_query(connection, query.order_by(event.c.sequence.desc()).limit(1))
     return found[0] if found else None
 
 
@@ -184,7 +211,8 @@ async def custody_proof(connection: AsyncConnection, journal_id: int) -> list[Cu
     ]
 
 
-async def _events(connection: AsyncConnection, query: Select[Any]) -> list[Event]:
+async def events_by_query(connection: AsyncConnection, query: Select[Any]) -> list[Event]:
+    """The events that a query of the table ``event`` finds."""
     return [_event(row) for row in await connection.execute(query)]
 
 

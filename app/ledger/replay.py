@@ -114,11 +114,27 @@ async def compare(connection: EngineConnection, journal_id: int, replayed: Stret
     for account, sequence, balance in rows:
         found = left.pop(account, (0, 0))
         if found != (sequence, to_units(balance)):
-            return f"{describe(account)} stands at {to_text(to_units(balance))}, the log says {to_text(found[1])}"
+            return _row_differs(account, (sequence, to_units(balance)), found)
     if left:
         return f"{describe(next(iter(left)))} is in the log but has no row"
     book: int | None = await connection.fetchval(_STREAMS, journal_id, replayed.low >> 25, replayed.high >> 25)
     return None if book is None else f"the events of book {book} are not numbered one by one"
+
+
+async def rows_contradict(connection: EngineConnection, replayed: Stretch) -> str | None:
+    """Whether the rows of the accounts that were added up say the same; to be asked when the log ends there."""
+    rows = await connection.fetch(
+        "SELECT id, sequence, balance FROM ledger.account WHERE id = ANY ($1)", list(replayed.closing)
+    )
+    stands = {account: (sequence, to_units(balance)) for account, sequence, balance in rows}
+    for account, found in replayed.closing.items():
+        if stands.get(account) != found:
+            return _row_differs(account, stands.get(account, (0, 0)), found)
+    return None
+
+
+def _row_differs(account: int, row: Stand, found: Stand) -> str:
+    return f"{describe(account)} stands at {to_text(row[1])}, the log says {to_text(found[1])}"
 
 
 async def _replay_book(connection: EngineConnection, journal_id: int, book: int, after: int, to: int) -> Replayed:

@@ -20,6 +20,7 @@ journal = Table(
     Column("id", Integer, primary_key=True),
     Column("tenant_id", Uuid, nullable=False),
     Column("name", Text, nullable=False),
+    Column("partition_size", BigInteger, nullable=False),
     schema="ledger",
 )
 
@@ -28,6 +29,10 @@ journal_head = Table(
     metadata,
     Column("journal_id", Integer, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("room", BigInteger, nullable=False),
+    Column("archived", BigInteger, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("effective_at", DateTime(timezone=True), nullable=False),
     schema="ledger",
 )
 
@@ -90,5 +95,26 @@ transfer = Table(
     Column("credit_balance", Units, nullable=False),
     Column("amount", Units, nullable=False),
     Column("lateness", SmallInteger, nullable=False),
+    schema="ledger",
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("journal_id", Integer, nullable=False),
+    Column("account_id", BigInteger, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("balance", Units, nullable=False),
+    schema="ledger",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("journal_id", Integer, primary_key=True),
+    Column("proven", BigInteger, nullable=False),
+    Column("proven_at", DateTime(timezone=True)),
+    Column("disagreement", Text),
     schema="ledger",
 )

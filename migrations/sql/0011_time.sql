@@ -134,12 +134,13 @@ CREATE TABLE ledger.snapshot (
   balance    numeric(38, 8) NOT NULL,
   PRIMARY KEY (account_id, position)
 );
+CREATE INDEX snapshot_position ON ledger.snapshot (journal_id, position);
 
 -- How far the auditor has come: up to here the log was added up again, and all of it agreed.
 CREATE TABLE ledger.audit (
   journal_id   integer PRIMARY KEY REFERENCES ledger.journal,
-  proven       bigint NOT NULL,
-  proven_at    timestamptz NOT NULL,
+  proven       bigint NOT NULL DEFAULT 0,
+  proven_at    timestamptz,
   disagreement text
 );
 DO $$ DECLARE name text; BEGIN
@@ -163,14 +164,31 @@ CREATE FUNCTION ledger.record_audit(p_journal integer, p_from bigint, p_to bigin
   p_accounts bigint[], p_positions bigint[], p_sequences bigint[], p_balances numeric[]) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 BEGIN
-  IF p_from = 0 THEN
-    INSERT INTO audit VALUES (p_journal, 0, p_at, NULL) ON CONFLICT DO NOTHING;
-  END IF;
   UPDATE audit SET proven = p_to, proven_at = p_at, disagreement = p_disagreement
   WHERE journal_id = p_journal AND proven = p_from AND p_to >= p_from;
   IF NOT FOUND THEN RETURN false; END IF;
-  INSERT INTO snapshot SELECT p_journal, u.* FROM unnest(p_accounts, p_positions, p_sequences, p_balances) AS u;
+  INSERT INTO snapshot SELECT p_journal, u.* FROM unnest(p_accounts, p_positions, p_sequences, p_balances) AS u
+  ON CONFLICT DO NOTHING;
   RETURN true;
+END $$;
+
+-- Let the auditor begin again where the log begins.
+CREATE FUNCTION ledger.restart_audit(p_journal integer, p_at timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  UPDATE audit SET proven = archived, proven_at = p_at, disagreement = NULL
+  FROM journal_head h WHERE h.journal_id = p_journal AND audit.journal_id = p_journal
+$$;
+
+INSERT INTO ledger.audit (journal_id) SELECT id FROM ledger.journal;
+CREATE OR REPLACE FUNCTION ledger.open_journal(p_tenant uuid, p_name text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE made integer;
+BEGIN
+  INSERT INTO journal (tenant_id, name) VALUES (p_tenant, p_name) RETURNING id INTO made;
+  INSERT INTO journal_head (journal_id) VALUES (made);
+  INSERT INTO audit (journal_id) VALUES (made);
+  INSERT INTO book (journal_id, kind, reference) VALUES (made, 'house', gen_random_uuid()), (made, 'outside', gen_random_uuid());
+  RETURN made;
 END $$;
 
 -- The last position that was recorded at that time or before.
@@ -406,7 +424,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit TO wealthgraph_engine;
+GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit TO wealthgraph_engine;
 GRANT EXECUTE ON FUNCTION ledger.position_at, ledger.effective_position_at, ledger.balances_at, ledger.effective_balances_at
   TO wealthgraph_engine, wealthgraph_api;
 RESET ROLE;

@@ -1,0 +1,185 @@
+"""What was in an account at another time, what changed about it since, and what a balance is made of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.clients.types import Account
+from app.identity.policy import Action, require
+from app.kernel.errors import Refusal
+from app.kernel.events import Event
+from app.kernel.paging import MAX_PAGE, Page, PageOf
+from app.ledger import history
+from app.ledger.audit import restart
+from app.ledger.chart import USD, BookKind, Kind, address
+from app.ledger.history import AsEffective, AsRecorded, BalanceEntry, Moment
+from app.ledger.reads import Audit, audit_of
+from app.ledger.replay import Replayed, replay
+from app.ledger.types import Cash, Position
+from resolvers.context import Context
+from resolvers.ids import decode_id
+from resolvers.market import by_symbol
+from resolvers.paging import slice_page
+from resolvers.requests import account_for
+
+
+class HistoryError(StrEnum):
+    """Why something of the past can't be told."""
+
+    MOMENT_INVALID = "MOMENT_INVALID"
+    ARCHIVED = "ARCHIVED"
+    SYMBOL_UNKNOWN = "SYMBOL_UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedMoment:
+    """A moment as the API takes it: exactly one of the first three."""
+
+    recorded_at: datetime | None
+    effective_at: datetime | None
+    entry_id: str | None
+    known_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """What changed about a time since it was first told: the cash as it was told, as it is told now, and why."""
+
+    before: Cash
+    after: Cash
+    entries: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An entry of a ledger account, and the event behind it."""
+
+    entry: BalanceEntry
+    event: Event
+
+
+async def cash_at(context: Context, account: Account, asked: AskedMoment) -> Cash:
+    """The account's dollars by kind, as of a moment."""
+    moment = await _moment(context, account, asked)
+    async with context.read() as connection:
+        return await history.cash_at(connection, account.journal_id, account.book_id, moment)
+
+
+async def positions_at(context: Context, account: Account, asked: AskedMoment, page: PageOf[int]) -> Page[Position]:
+    """A page of the account's positions as of a moment, by instrument."""
+    moment = await _moment(context, account, asked)
+    async with context.read() as connection:
+        found = await history.positions_at(connection, account.journal_id, account.book_id, moment)
+    return slice_page(found, page, lambda position: position.asset)
+
+
+async def restated_since(context: Context, account: Account, effective_at: datetime, known_at: datetime) -> Restatement:
+    """What has changed since ``known_at`` about what took effect by ``effective_at``; 100 entries of it at most."""
+    _with_zone(effective_at, "effectiveAt")
+    known = await _recorded_position(context, account, known_at, "knownAt")
+    async with context.read() as connection:
+        head = (await history.extent(connection, account.journal_id)).head
+        place = account.journal_id, account.book_id
+        before = await history.cash_at(connection, *place, AsEffective(effective_at, known))
+        after = await history.cash_at(connection, *place, AsEffective(effective_at, head))
+        entries = await history.restated_since(connection, *place, effective_at, known, MAX_PAGE)
+    return Restatement(before, after, entries)
+
+
+async def explain(
+    context: Context, account: Account, kind: Kind, symbol: str | None, asked: PageOf[int]
+) -> Page[Explained]:
+    """What a balance of the account is made of, newest first. Raises a ``Refusal``."""
+    asset = USD
+    if symbol is not None:
+        instrument = by_symbol(context, symbol)
+        if instrument is None:
+            raise Refusal(HistoryError.SYMBOL_UNKNOWN, f"There is no instrument {symbol[:20]!r}.", "symbol")
+        asset = instrument.id
+    if kind.book_kind is not BookKind.CUSTOMER:
+        message = f"{kind.name} is not a kind of balance that a customer has; ask for SETTLED or POSITION, say."
+        raise Refusal(HistoryError.MOMENT_INVALID, message, "kind")
+    async with context.read() as connection:
+        found = await history.entries_of(connection, account.journal_id, address(account.book_id, asset, kind), asked)
+    events = await context.loaders.event.load_many([(account.journal_id, each.position) for each in found.items])
+    explained = [Explained(entry, event) for entry, event in zip(found.items, events, strict=True) if event]
+    return Page(explained, found.has_next, found.has_previous)
+
+
+async def audit(context: Context, journal_id: int) -> Audit:
+    """How far the journal is proven, and how far it goes."""
+    async with context.read() as connection:
+        return await audit_of(connection, journal_id)
+
+
+async def replay_account(context: Context, account_id: str, from_zero: bool) -> Replayed:
+    """Add the account's entries up again now, for operators. Raises a ``Refusal`` for an account that is not there."""
+    require(context.principal, Action.VIEW_DESK)
+    account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
+    async with context.services.engine_pool.acquire() as connection:
+        return await replay(connection, account.journal_id, account.book_id, from_snapshots=not from_zero)
+
+
+async def prove_again(context: Context) -> Audit:
+    """Have the auditor begin again where the log begins, for operators."""
+    require(context.principal, Action.OPERATE_DESK)
+    writer = await context.services.writers.of(context.principal.tenant_id)
+    async with context.services.engine_pool.acquire() as connection:
+        await restart(connection, writer.journal.id, context.services.clock.now())
+    await context.renew()
+    return await audit(context, writer.journal.id)
+
+
+async def _moment(context: Context, account: Account, asked: AskedMoment) -> Moment:
+    given = [each for each in (asked.recorded_at, asked.effective_at, asked.entry_id) if each is not None]
+    if len(given) != 1:
+        raise _invalid("Give one of recordedAt, effectiveAt and entryId, and not more.", "moment")
+    if asked.known_at is not None and asked.effective_at is None:
+        raise _invalid("knownAt goes with effectiveAt: what was known by then about that time.", "knownAt")
+    if asked.recorded_at is not None:
+        return AsRecorded(await _recorded_position(context, account, asked.recorded_at, "recordedAt"))
+    if asked.effective_at is not None:
+        at = _with_zone(asked.effective_at, "effectiveAt")
+        if asked.known_at is not None:
+            return AsEffective(at, await _recorded_position(context, account, asked.known_at, "knownAt"))
+        async with context.read() as connection:
+            return AsEffective(at, (await history.extent(connection, account.journal_id)).head)
+    assert asked.entry_id is not None
+    return AsRecorded(await _entry_position(context, account, asked.entry_id))
+
+
+async def _entry_position(context: Context, account: Account, entry_id: str) -> int:
+    try:
+        type_name, key = decode_id(entry_id)
+        journal_id, position = map(int, key.split("."))
+    except ValueError:
+        type_name, journal_id, position = "", 0, 0
+    if type_name != "JournalEntry" or journal_id != account.journal_id or position < 1:
+        raise _invalid(f"{entry_id[:60]!r} is not an entry of this account's journal.", "entryId")
+    return await _in_extent(context, account, position, "entryId")
+
+
+async def _recorded_position(context: Context, account: Account, at: datetime, path: str) -> int:
+    _with_zone(at, path)
+    async with context.read() as connection:
+        position = await history.position_at(connection, account.journal_id, at)
+    return await _in_extent(context, account, position, path)
+
+
+async def _in_extent(context: Context, account: Account, position: int, path: str) -> int:
+    async with context.read() as connection:
+        extent = await history.extent(connection, account.journal_id)
+    if extent.archived and position <= extent.archived:
+        message = "That far back the log is archived; ask for a later time, or for the archive."
+        raise Refusal(HistoryError.ARCHIVED, message, path)
+    return min(position, extent.head)
+
+
+def _with_zone(at: datetime, path: str) -> datetime:
+    if at.tzinfo is None:
+        raise _invalid(f"A time needs its zone, got {at.isoformat()}; add Z or an offset.", path)
+    return at
+
+
+def _invalid(message: str, path: str) -> Refusal:
+    return Refusal(HistoryError.MOMENT_INVALID, message, path)
