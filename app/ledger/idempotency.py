@@ -113,8 +113,7 @@ async def _store(batch: Batch, kept: Sequence[tuple[IdempotencyKey, Any]]) -> No
     if not kept:
         return
     await batch.connection.execute(
-        "INSERT INTO ledger.idempotency SELECT $1, caller, key, hash, answer, $6"
-        " FROM unnest($2::text[], $3::uuid[], $4::bytea[], $5::text[]) AS u(caller, key, hash, answer)",
+        "SELECT ledger.keep_answers($1, $2, $3, $4, $5, $6)",
         batch.journal.id,
         [key.caller for key, _ in kept],
         [key.key for key, _ in kept],

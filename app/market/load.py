@@ -41,9 +41,10 @@ async def load(connection: EngineConnection) -> Loaded:
 
 async def add_instruments(connection: EngineConnection) -> int:
     """Add what the catalogue has and the database has not; answers how many that were."""
-    await connection.executemany(
-        "INSERT INTO ledger.asset (id, code, kind) VALUES ($1, $2, 'instrument') ON CONFLICT DO NOTHING",
-        [(instrument.id, instrument.symbol) for instrument in INSTRUMENTS],
+    await connection.execute(
+        "SELECT ledger.add_assets($1, $2, 'instrument')",
+        [instrument.id for instrument in INSTRUMENTS],
+        [instrument.symbol for instrument in INSTRUMENTS],
     )
     added = await connection.fetch(
         "INSERT INTO instrument (id, symbol, name, kind, exchange, whole_shares, tradable)"

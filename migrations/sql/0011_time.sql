@@ -70,16 +70,17 @@ DO $$ DECLARE name text; BEGIN
   END LOOP;
 END $$;
 
--- Room for the next positions of a journal, from `p_after` on: a partition of events and one of transfers. Made beside
--- the tables and then attached, which holds up nobody who reads or writes. Answers the last position there is room for.
-CREATE FUNCTION ledger.add_partition(p_journal integer, p_after bigint) RETURNS bigint
+-- Room for the next positions of a journal: a partition of events and one of transfers. Made beside the tables and then
+-- attached, which holds up nobody who reads or writes. Answers the last position there is room for now.
+CREATE FUNCTION ledger.add_partition(p_journal integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 DECLARE
-  size bigint; name text; made text;
+  after bigint; size bigint; name text; made text;
 BEGIN
-  SELECT partition_size INTO size FROM journal WHERE id = p_journal;
+  SELECT h.room, j.partition_size INTO after, size FROM journal_head h JOIN journal j ON j.id = h.journal_id
+  WHERE h.journal_id = p_journal FOR UPDATE OF h;
   FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
-    made := format('%s_%s_%s', name, p_journal, p_after);
+    made := format('%s_%s_%s', name, p_journal, after);
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', made, name);
     -- Without a policy: it is read through the table that it is a part of, and not by itself.
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', made);
@@ -92,19 +93,20 @@ BEGIN
       EXECUTE format('CREATE INDEX ON %I (credit_account_id, position) WHERE lateness = 2', made);
     END IF;
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s, %s) TO (%s, %s)',
-                   name, made, p_journal, p_after + 1, p_journal, p_after + size + 1);
+                   name, made, p_journal, after + 1, p_journal, after + size + 1);
     -- Triggers on rows come with the table that it is now a part of, those on statements do not.
     EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', made);
     EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER append_only_truncate', made);
   END LOOP;
-  RETURN p_after + size;
+  UPDATE journal_head SET room = after + size WHERE journal_id = p_journal;
+  RETURN after + size;
 END $$;
 
-DO $$ DECLARE j record; last bigint; BEGIN
-  FOR j IN SELECT * FROM ledger.journal_head WHERE position > 0 LOOP
-    last := 0;
-    WHILE last < j.position LOOP last := ledger.add_partition(j.journal_id, last); END LOOP;
-    UPDATE ledger.journal_head h SET room = last WHERE h.journal_id = j.journal_id;
+DO $$ DECLARE j record; BEGIN
+  FOR j IN SELECT * FROM ledger.journal_head LOOP
+    WHILE (SELECT room < position FROM ledger.journal_head WHERE journal_id = j.journal_id) LOOP
+      PERFORM ledger.add_partition(j.journal_id);
+    END LOOP;
   END LOOP;
 END $$;
 CREATE TEMP TABLE clocks ON COMMIT DROP AS
@@ -306,7 +308,7 @@ BEGIN
   SELECT * INTO head FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'there is no journal %', p_journal; END IF;
   WHILE head.position + events > head.room LOOP
-    head.room := add_partition(p_journal, head.room);
+    head.room := add_partition(p_journal);
   END LOOP;
   -- Neither clock runs backwards in a log, whatever the clocks of the processes say.
   head.recorded_at := greatest(head.recorded_at, p_recorded_at);
@@ -419,12 +421,26 @@ BEGIN
          x.bal * 0.00000001::numeric, x.seq, x.negative
   FROM unnest(ids, bal, seq, negative, fresh) AS x(id, bal, seq, negative, fresh) WHERE x.fresh AND x.seq > 0;
   UPDATE book SET sequence = x.seq FROM unnest(book_ids, book_seq) AS x(id, seq) WHERE book.id = x.id AND book.sequence <> x.seq;
-  UPDATE journal_head SET position = head.position, room = head.room, recorded_at = head.recorded_at, effective_at = head.effective_at
-  WHERE journal_id = p_journal AND (position, room) <> (head.position, head.room);
+  UPDATE journal_head SET position = head.position, recorded_at = head.recorded_at, effective_at = head.effective_at
+  WHERE journal_id = p_journal AND position <> head.position;
 END $$;
 
+-- What remains that the engine wrote by itself goes through functions too: it has no right to write any table here.
+CREATE FUNCTION ledger.add_assets(p_ids integer[], p_codes text[], p_kind text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  INSERT INTO asset SELECT id, code, p_kind FROM unnest(p_ids, p_codes) AS u(id, code) ON CONFLICT DO NOTHING
+$$;
+CREATE FUNCTION ledger.keep_answers(p_journal integer, p_callers text[], p_keys uuid[], p_hashes bytea[], p_answers text[],
+  p_at timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  INSERT INTO idempotency SELECT p_journal, caller, key, hash, answer, p_at
+  FROM unnest(p_callers, p_keys, p_hashes, p_answers) AS u(caller, key, hash, answer)
+$$;
+REVOKE INSERT ON ledger.asset, ledger.idempotency FROM wealthgraph_engine;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit TO wealthgraph_engine;
+GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit, ledger.add_assets, ledger.keep_answers
+  TO wealthgraph_engine;
 GRANT EXECUTE ON FUNCTION ledger.position_at, ledger.effective_position_at, ledger.balances_at, ledger.effective_balances_at
   TO wealthgraph_engine, wealthgraph_api;
 RESET ROLE;

@@ -37,7 +37,7 @@ async def books(url: str, customers: int = 3) -> AsyncIterator[Books]:
     """Fresh books in the database at ``url``."""
     connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
     try:
-        await connection.execute("INSERT INTO ledger.asset VALUES (2, 'AAPL', 'instrument') ON CONFLICT DO NOTHING")
+        await connection.execute("SELECT ledger.add_assets('{2}', '{AAPL}', 'instrument')")
         journal = await open_tenant(connection, f"tenant {new_id()}", NOON)
         made = await open_books(connection, journal.id, BookKind.CUSTOMER, [new_id() for _ in range(customers)])
         yield Books(connection, journal, made)

@@ -1,0 +1,236 @@
+"""What was: balances at other times over the API, what a balance is made of, and how far the log is proven."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.kernel.events import EventType, NewEvent
+from app.kernel.ids import new_id
+from app.kernel.money import UNIT
+from app.kernel.principal import Role
+from app.ledger.audit import Auditor, prove
+from app.ledger.commit import Batch
+from app.ledger.postings import deposit
+from app.ledger.types import Entry, Journal
+from resolvers.ids import uuid_in
+from tests.api.operations import money, opened, placed
+from tests.api.site import Client, Site
+
+pytestmark = pytest.mark.asyncio
+
+CASH_AT = """
+query ($id: ID!, $at: Moment!) { node(id: $id) { ... on Account {
+  cashAt(moment: $at) { settled { amount } unsettled { amount } held { amount } buyingPower { amount } }
+  positionsAt(moment: $at, first: 10) { edges { node { instrument { symbol } quantity held available } } }
+} } }"""
+ACTIVITY = """
+query ($id: ID!) { node(id: $id) { ... on Account { activity(first: 100) { edges { node {
+  id type recordedAt effectiveAt lateness proven cause correlation
+} } } } } }"""
+EXPLAIN = """
+query ($id: ID!, $kind: LedgerAccountKind!, $symbol: String, $first: Int!, $after: String) {
+  node(id: $id) { ... on Account { explain(kind: $kind, symbol: $symbol, first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    edges { node { change balance entry { type order { id executions { quantity } } transfers { amount } } } }
+  } } }
+}"""
+RESTATED = """
+query ($id: ID!, $effective: DateTime!, $known: DateTime!) { node(id: $id) { ... on Account {
+  restated(effectiveAt: $effective, knownAt: $known) {
+    before { settled { amount } } after { settled { amount } } entries { type lateness }
+  }
+} } }"""
+AUDIT = "{ desk { audit { position provenPosition provenAt disagreement } } }"
+REPLAY = """
+query ($id: ID!, $zero: Boolean!) { desk { replay(accountId: $id, fromZero: $zero) {
+  entries accounts agrees disagreement } } }"""
+RESTART = "mutation { restartAudit { audit { provenPosition disagreement } errors { code } } }"
+
+
+async def trader(site: Site, client: Client) -> str:
+    """An account with 900 in cash, bought with the rest of 1,000."""
+    account = await opened(client, "1000.00")
+    site.world.clock.advance(timedelta(minutes=5))
+    await placed(client, account, "BUY", "AAPL", amount=money("100.00"))
+    await site.world.pass_time(300)
+    return account
+
+
+async def history(client: Client, account: str) -> list[dict[str, Any]]:
+    data = await client.ask(ACTIVITY, id=account)
+    return [edge["node"] for edge in data["node"]["activity"]["edges"]][::-1]
+
+
+async def cash_at(client: Client, account: str, moment: Mapping[str, object]) -> dict[str, Any]:
+    found: dict[str, Any] = (await client.ask(CASH_AT, id=account, at=moment))["node"]
+    return found
+
+
+async def test_every_entry_of_the_past_can_be_returned_to(site: Site) -> None:
+    async with site.client() as ann:
+        account = await trader(site, ann)
+        log = await history(ann, account)
+        assert [each["type"] for each in log] == [
+            "ACCOUNT_OPENED", "DEPOSIT", "ORDER_ACCEPTED", "ORDER_NEW", "ORDER_FILLED",
+        ]  # fmt: skip
+        told = [(await cash_at(ann, account, {"entryId": each["id"]}))["cashAt"] for each in log]
+        assert [each["settled"]["amount"] for each in told] == ["0.00", "1000.00", "900.00", "900.00", "900.00"]
+        assert [each["held"]["amount"] for each in told] == ["0.00", "0.00", "100.00", "100.00", "0.00"]
+        shares = (await cash_at(ann, account, {"entryId": log[-1]["id"]}))["positionsAt"]["edges"]
+        assert [edge["node"]["quantity"] for edge in shares] == ["0.99990001"]
+        for clock in ("recordedAt", "effectiveAt"):
+            deposited = (await cash_at(ann, account, {clock: log[1][clock]}))["cashAt"]
+            assert deposited["settled"]["amount"] == "1000.00"
+            before = (await cash_at(ann, account, {clock: "2001-01-01T00:00:00Z"}))["cashAt"]
+            assert before["buyingPower"]["amount"] == "0.00"
+
+
+async def test_a_time_is_told_anew_when_something_is_dated_back(site: Site) -> None:
+    async with site.client() as ann:
+        account = await opened(ann, "10.00")
+        noon = site.world.clock.now()
+        site.world.clock.advance(timedelta(hours=1))
+        await opened(ann, "1.00")
+        learned = site.world.clock.now()
+        site.world.clock.advance(timedelta(hours=1))
+        await late_deposit(site, account, noon)
+        at = (noon + timedelta(minutes=30)).isoformat()
+        known = {"effectiveAt": at, "knownAt": learned.isoformat()}
+        assert (await cash_at(ann, account, known))["cashAt"]["settled"]["amount"] == "10.00"
+        assert (await cash_at(ann, account, {"effectiveAt": at}))["cashAt"]["settled"]["amount"] == "15.00"
+        assert (await cash_at(ann, account, {"recordedAt": at}))["cashAt"]["settled"]["amount"] == "10.00"
+        found = (await ann.ask(RESTATED, id=account, effective=at, known=learned.isoformat()))["node"]["restated"]
+        assert found == {
+            "before": {"settled": {"amount": "10.00"}},
+            "after": {"settled": {"amount": "15.00"}},
+            "entries": [{"type": "DEPOSIT", "lateness": "BACKDATED"}],
+        }
+
+
+async def late_deposit(site: Site, account: str, effective_at: Any) -> None:
+    """Five dollars that should have been booked before."""
+    async with site.world.read() as connection:
+        from app.clients.reads import accounts_by_id
+
+        found = (await accounts_by_id(connection, [uuid_in(account, "Account")]))[uuid_in(account, "Account")]
+
+    async def post(batch: Batch, commands: Any) -> list[None]:
+        event = NewEvent(found.book_id, EventType.DEPOSIT, "test", effective_at, correlation=new_id())
+        await batch.post_facts([Entry(event, deposit(batch.journal, found.book_id, 5 * UNIT))])
+        return [None] * len(commands)
+
+    await site.world.commits.submit(post, None)
+
+
+async def test_a_balance_is_explained_down_to_executions(site: Site) -> None:
+    async with site.client() as ann:
+        account = await trader(site, ann)
+        explained = await steps(ann, account, kind="SETTLED")
+        assert [(step["change"], step["balance"], step["entry"]["type"]) for step in explained] == [
+            ("-100.00", "900.00", "ORDER_ACCEPTED"),
+            ("1000.00", "1000.00", "DEPOSIT"),
+        ]
+        [bought] = await steps(ann, account, kind="POSITION", symbol="AAPL")
+        assert (bought["change"], bought["entry"]["type"]) == ("0.99990001", "ORDER_FILLED")
+        assert [each["quantity"] for each in bought["entry"]["order"]["executions"]] == ["2.00"]
+        paged = await steps(ann, account, kind="HELD", page=1)
+        assert [step["change"] for step in paged] == ["-100.00", "100.00"]
+
+
+async def steps(
+    client: Client, account: str, kind: str, symbol: str | None = None, page: int = 100
+) -> list[dict[str, Any]]:
+    """All pages of an explanation; the changes add up to the balance."""
+    found: list[dict[str, Any]] = []
+    after = None
+    while True:
+        data = await client.ask(EXPLAIN, id=account, kind=kind, symbol=symbol, first=page, after=after)
+        explained = data["node"]["explain"]
+        found += [edge["node"] for edge in explained["edges"]]
+        if not explained["pageInfo"]["hasNextPage"]:
+            return found
+        after = explained["pageInfo"]["endCursor"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "path"),
+    [
+        ({}, "moment"),
+        ({"recordedAt": "2026-11-25T12:00:00Z", "effectiveAt": "2026-11-25T12:00:00Z"}, "moment"),
+        ({"recordedAt": "2026-11-25T12:00:00Z", "knownAt": "2026-11-25T12:00:00Z"}, "knownAt"),
+        ({"recordedAt": "2026-11-25T12:00:00"}, "recordedAt"),
+        ({"entryId": "nonsense"}, "entryId"),
+    ],
+)
+async def test_a_moment_that_is_none_is_refused(site: Site, moment: dict[str, str], path: str) -> None:
+    async with site.client() as ann:
+        account = await opened(ann, "1.00")
+        errors = await refused(ann, CASH_AT, id=account, at=moment)
+        assert errors[0]["extensions"]["code"] == "MOMENT_INVALID"
+        assert errors[0]["extensions"]["path"] == [path]
+
+
+async def test_what_is_proven_stands_beside_what_is_recorded(site: Site) -> None:
+    async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
+        account = await trader(site, ann)
+        before = (await operator.ask(AUDIT))["desk"]["audit"]
+        assert (before["provenPosition"], before["provenAt"]) == (0, None)
+        assert {each["proven"] for each in await history(ann, account)} == {False}
+        async with site.world.pool.acquire() as connection:
+            await prove(connection, site.world.commits.journal, site.world.clock)
+        after = (await operator.ask(AUDIT))["desk"]["audit"]
+        assert after["provenPosition"] == after["position"] > 0
+        assert {each["proven"] for each in await history(ann, account)} == {True}
+        for zero in (False, True):
+            again = (await operator.ask(REPLAY, id=account, zero=zero))["desk"]["replay"]
+            assert again["agrees"] is True
+            assert again["entries"] > 5
+
+
+async def test_the_auditor_stops_at_what_disagrees_and_raises_the_alarm_once(site: Site, database_url: str) -> None:
+    alarms: list[tuple[Journal, str]] = []
+
+    async def alarm(journal: Journal, disagreement: str) -> None:
+        alarms.append((journal, disagreement))
+
+    async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
+        await trader(site, ann)
+        auditor = Auditor(site.world.pool, site.world.clock, alarm)
+        await tamper(database_url, "UPDATE ledger.transfer SET amount = amount + 1 WHERE position = 2 AND leg = 1")
+        await auditor.look()
+        await auditor.look()
+        assert [journal.id for journal, _ in alarms] == [site.world.commits.journal.id]
+        assert "position 2" in alarms[0][1]
+        assert (await operator.ask(AUDIT))["desk"]["audit"]["disagreement"] == alarms[0][1]
+        await tamper(database_url, "UPDATE ledger.transfer SET amount = amount - 1 WHERE position = 2 AND leg = 1")
+        restarted = (await operator.ask(RESTART))["restartAudit"]
+        assert restarted == {"audit": {"provenPosition": 0, "disagreement": None}, "errors": []}
+        await auditor.look()
+        found = (await operator.ask(AUDIT))["desk"]["audit"]
+        assert found["provenPosition"] == found["position"]
+
+
+async def refused(client: Client, query: str, **variables: Any) -> list[dict[str, Any]]:
+    """The errors of an operation that was declined."""
+    errors: list[dict[str, Any]] = (await client.answer(query, **variables))["errors"]
+    return errors
+
+
+async def tamper(url: str, statement: str) -> None:
+    """What only a superuser can do, with the triggers off."""
+    superuser = await asyncpg.connect(url)
+    await superuser.execute(f"ALTER TABLE ledger.transfer DISABLE TRIGGER append_only; {statement}")
+    await superuser.close()
+
+
+async def test_others_may_neither_look_back_nor_replay(site: Site) -> None:
+    async with site.client() as ann, site.client() as bob:
+        account = await trader(site, ann)
+        assert (await bob.ask(CASH_AT, id=account, at={"effectiveAt": "2026-11-25T12:00:00Z"}))["node"] is None
+        assert (await refused(ann, AUDIT))[0]["extensions"]["code"] == "FORBIDDEN"
+        assert (await refused(ann, REPLAY, id=account, zero=True))[0]["extensions"]["code"] == "FORBIDDEN"
+        denied = (await ann.ask(RESTART))["restartAudit"]
+        assert denied == {"audit": None, "errors": [{"code": "FORBIDDEN"}]}
