@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -114,6 +114,30 @@ def replay(
             typer.echo(f"{error}; take the id of an account from the API.", err=True)
             raise typer.Exit(2) from None
     raise typer.Exit(0 if agree else 1)
+
+
+@cli.command()
+def archive(
+    to: Annotated[str, typer.Argument(help="A folder, or a URL such as s3://bucket/prefix.")],
+    before: Annotated[datetime, typer.Option(help="Only what was recorded before this day (UTC).")],
+    detach: Annotated[bool, typer.Option(help="Take what is archived and checked out of the log.")] = False,
+    drop: Annotated[bool, typer.Option(help="With --detach: delete its tables too.")] = False,
+) -> None:
+    """Write old partitions of the log to an archive and check them there."""
+    from app.archive import archive_all
+
+    settings = _settings()
+    with server.database(settings) as url:
+        work = archive_all(url, to, before.replace(tzinfo=UTC), typer.echo, detached=detach, drop=drop)
+        raise typer.Exit(0 if asyncio.run(work) else 1)
+
+
+@cli.command()
+def check_archive(place: Annotated[str, typer.Argument(help="A folder, or a URL such as s3://bucket/prefix.")]) -> None:
+    """Check an archive from itself alone: nothing is missing or changed, and it adds up."""
+    from app.archive import check_all
+
+    raise typer.Exit(0 if asyncio.run(check_all(place, typer.echo)) else 1)
 
 
 @cli.command()

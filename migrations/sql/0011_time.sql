@@ -425,6 +425,37 @@ BEGIN
   WHERE journal_id = p_journal AND position <> head.position;
 END $$;
 
+-- Where the oldest partition of a journal ends; null when it has one only, which is still written to.
+CREATE FUNCTION ledger.oldest_partition_ends(p_journal integer) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
+  SELECT min(p.after) FROM journal_head h,
+    LATERAL (SELECT split_part(c.relname, '_', 3)::bigint AS after FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'event'::regclass AND split_part(c.relname, '_', 2)::integer = p_journal) AS p
+  WHERE h.journal_id = p_journal AND p.after > h.archived
+$$;
+
+-- Take the oldest partition of a journal, which ends at `p_to` and is proven, out of the log. What every account stood at
+-- by then is kept as a snapshot. For the owner's hands only: see that it is archived first.
+CREATE FUNCTION ledger.detach_oldest_partition(p_journal integer, p_to bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = ledger, pg_temp AS $$
+DECLARE before bigint; name text;
+BEGIN
+  IF p_to IS DISTINCT FROM oldest_partition_ends(p_journal) THEN
+    RAISE EXCEPTION 'the oldest partition of journal % ends at %, not at %', p_journal, oldest_partition_ends(p_journal), p_to;
+  ELSIF p_to > (SELECT proven FROM audit WHERE journal_id = p_journal) THEN
+    RAISE EXCEPTION 'journal % is not proven up to %: wait for the auditor', p_journal, p_to;
+  END IF;
+  INSERT INTO snapshot
+  SELECT p_journal, b.account_id, p_to, b.sequence, b.balance
+  FROM balances_at(p_journal, ARRAY(SELECT id FROM account WHERE journal_id = p_journal), p_to) AS b WHERE b.sequence > 0
+  ON CONFLICT DO NOTHING;
+  SELECT archived INTO before FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
+  UPDATE journal_head SET archived = p_to WHERE journal_id = p_journal;
+  FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
+    EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', name, format('%s_%s_%s', name, p_journal, before));
+  END LOOP;
+END $$;
+
 -- What remains that the engine wrote by itself goes through functions too: it has no right to write any table here.
 CREATE FUNCTION ledger.add_assets(p_ids integer[], p_codes text[], p_kind text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$

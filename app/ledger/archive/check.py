@@ -1,0 +1,84 @@
+"""Checks an archive from itself alone: every file is what its manifest says, nothing is missing, and it adds up."""
+
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import obstore
+import polars
+from obstore.store import ObjectStore
+
+from app.ledger.adding_up import Stand, Stretch
+from app.ledger.archive.parts import File, Manifest, Part, manifests
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveChecked:
+    """How far a journal's archive goes, and how each account stood at its end; or what is wrong with it."""
+
+    to: int
+    stands: dict[int, Stand]
+    disagreement: str | None
+
+
+class ArchiveBroken(Exception):
+    """The archive is not what it should be; says where."""
+
+
+async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
+    """Read a journal's whole archive and add it up from the first position on."""
+    whole, to = Stretch(), 0
+    try:
+        for manifest in await manifests(store, journal_id):
+            if manifest.after != to:
+                raise ArchiveBroken(f"position {to + 1} and what follows are missing: next comes {manifest.path}")
+            async for part, events, transfers in read_parts(store, manifest):
+                _check_events(part, events)
+                whole.read(lines_of(transfers))
+                if whole.disagreement:
+                    raise ArchiveBroken(whole.disagreement)
+            to = manifest.to
+        wrong = whole.contradiction({})
+    except ArchiveBroken as broken:
+        wrong = str(broken)
+    return ArchiveChecked(to, whole.closing, wrong)
+
+
+async def read_parts(
+    store: ObjectStore, manifest: Manifest
+) -> AsyncIterator[tuple[Part, polars.DataFrame, polars.DataFrame]]:
+    """A partition's events and transfers, part by part. Raises ``ArchiveBroken``."""
+    after = manifest.after
+    for part in manifest.parts:
+        if part.after != after:
+            raise ArchiveBroken(f"position {after + 1} and what follows are missing from {manifest.path}")
+        yield part, await _read(store, part.events), await _read(store, part.transfers)
+        after = part.to
+    if after != manifest.to:
+        raise ArchiveBroken(f"position {after + 1} and what follows are missing from {manifest.path}")
+
+
+def lines_of(transfers: polars.DataFrame) -> str:
+    """Transfers as ``Stretch`` reads them."""
+    columns = [
+        "position", "leg", "debit_account_id", "debit_sequence", "debit_balance",
+        "credit_account_id", "credit_sequence", "credit_balance", "amount",
+    ]  # fmt: skip
+    return transfers.select(columns).write_csv(include_header=False, separator="\t")
+
+
+async def _read(store: ObjectStore, file: File) -> polars.DataFrame:
+    try:
+        content = bytes(await (await obstore.get_async(store, file.path)).bytes_async())
+    except FileNotFoundError:
+        raise ArchiveBroken(f"{file.path} is missing") from None
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ArchiveBroken(f"{file.path} was changed: it does not have the hash that its manifest names")
+    return polars.read_parquet(io.BytesIO(content))
+
+
+def _check_events(part: Part, events: polars.DataFrame) -> None:
+    expected = polars.int_range(part.after + 1, part.to + 1, eager=True)
+    if not events["position"].equals(expected):
+        raise ArchiveBroken(f"events between {part.after + 1} and {part.to} are missing or out of order")

@@ -1,0 +1,125 @@
+"""Old partitions: written as Parquet, checked from there, taken out of the log behind snapshots."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.archive import archive_all, check_all
+from app.infra.database import api_engine, reading
+from app.kernel.clock import ManualClock
+from app.kernel.money import UNIT
+from app.ledger.audit import prove
+from app.ledger.chart import USD, Kind, address
+from app.ledger.history import AsRecorded, cash_at, extent
+from app.ledger.replay import replay
+from app.ledger.types import Leg
+from tests.ledger.books import NOON, Books, books
+
+pytestmark = pytest.mark.asyncio
+
+LATER = NOON + timedelta(days=1)
+
+
+@pytest_asyncio.fixture
+async def old(database_url: str) -> AsyncIterator[Books]:
+    """Three partitions of 40 positions and a fourth that has begun. The third customer was there in the first only."""
+    async with books(database_url) as found:
+        superuser = await asyncpg.connect(database_url)
+        await superuser.execute("UPDATE ledger.journal SET partition_size = 40")
+        await superuser.close()
+        bank = address(found.journal.outside, USD, Kind.FBO)
+        first, second, third = (address(book, USD, Kind.SETTLED) for book in found.customers)
+        await found.post([Leg(bank, third, 7 * UNIT)])
+        for number in range(129):
+            await found.post([Leg(bank, first, UNIT), Leg(first, second, number % 3)])
+        await prove(found.connection, found.journal, ManualClock(NOON))
+        yield found
+
+
+async def settled(found: Books, url: str, customer: int, position: int) -> int:
+    engine = api_engine(url, 1)
+    try:
+        async with reading(engine, found.journal.tenant_id) as connection:
+            book = found.customers[customer]
+            return (await cash_at(connection, found.journal.id, book, AsRecorded(position))).settled
+    finally:
+        await engine.dispose()
+
+
+def files(folder: Path, pattern: str) -> list[Path]:
+    """What is in an archive, in order."""
+    return sorted(folder.rglob(pattern))
+
+
+async def test_what_is_archived_leaves_the_log_and_every_balance_stays(
+    old: Books, database_url: str, tmp_path: Path
+) -> None:
+    before = [await settled(old, database_url, customer, 130) for customer in range(3)]
+    at_100 = [await settled(old, database_url, customer, 100) for customer in range(3)]
+    said: list[str] = []
+    assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=True)
+    assert [line.split(":")[1].strip() for line in said if line.startswith("Journal")] == [
+        "positions 1 to 40", "positions 41 to 80", "positions 81 to 120",
+    ]  # fmt: skip
+    assert await old.connection.fetchval("SELECT min(position) FROM ledger.event") == 121
+    assert [await settled(old, database_url, customer, 130) for customer in range(3)] == before
+    engine = api_engine(database_url, 1)
+    async with reading(engine, old.journal.tenant_id) as connection:
+        assert (await extent(connection, old.journal.id)).archived == 120
+    await engine.dispose()
+    assert at_100[2] == before[2] == 7 * UNIT
+    for book in (None, *old.customers):
+        assert (await replay(old.connection, old.journal.id, book)).disagreement is None
+    await old.post([Leg(address(old.journal.outside, USD, Kind.FBO), address(old.customers[2], USD, Kind.SETTLED), 1)])
+    assert (await prove(old.connection, old.journal, ManualClock(NOON))).disagreement is None
+    assert await settled(old, database_url, 2, 131) == 7 * UNIT + 1
+    assert await check_all(str(tmp_path), said.append)
+
+
+async def test_only_what_is_old_and_proven_is_archived(old: Books, database_url: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    assert await archive_all(database_url, str(tmp_path), NOON, said.append, detached=True, drop=True)
+    superuser = await asyncpg.connect(database_url)
+    await superuser.execute("UPDATE ledger.audit SET proven = 39")
+    assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=True)
+    with pytest.raises(asyncpg.RaiseError, match="not proven up to 40: wait for the auditor"):
+        await superuser.execute("SELECT ledger.detach_oldest_partition($1, 40)", old.journal.id)
+    await superuser.close()
+    assert said == []
+    assert await old.connection.fetchval("SELECT count(*) FROM ledger.event") == 130
+
+
+async def test_an_archive_that_was_tampered_with_is_found_out_from_itself(
+    old: Books, database_url: str, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=False)
+    [some, *_] = files(tmp_path, "*.transfers.parquet")
+    content = bytearray(some.read_bytes())
+    for broken, told in ((content[:-1] + b"x", "was changed"), (None, "is missing")):
+        some.unlink()
+        if broken is not None:
+            some.write_bytes(broken)
+        said.clear()
+        assert not await check_all(str(tmp_path), said.append)
+        assert told in said[0]
+    some.write_bytes(bytes(content))
+    assert await check_all(str(tmp_path), said.append)
+    files(tmp_path, "*.json")[1].unlink()
+    assert not await check_all(str(tmp_path), said.append)
+    assert "position 41 and what follows are missing" in said[-1]
+
+
+async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
+    old: Books, database_url: str, tmp_path: Path
+) -> None:
+    assert await archive_all(database_url, str(tmp_path), LATER, lambda _: None, detached=True, drop=True)
+    superuser = await asyncpg.connect(database_url)
+    await superuser.execute("ALTER TABLE ledger.snapshot DISABLE TRIGGER append_only")
+    await superuser.execute("UPDATE ledger.snapshot SET balance = balance + 1 WHERE position = 120")
+    await superuser.close()
+    assert (await replay(old.connection, old.journal.id)).disagreement is not None
