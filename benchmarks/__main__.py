@@ -1,8 +1,8 @@
 """``python -m benchmarks``: all of them."""
 
-from benchmarks import ledger
+from benchmarks.ledger.__main__ import main as ledger
 from benchmarks.orders.__main__ import main as orders
 
 if __name__ == "__main__":
-    ledger.main()
+    ledger()
     orders()

@@ -224,24 +224,26 @@ BEGIN
   RETURN low;
 END $$;
 
--- What each account stood at right after a position: what its newest entry or snapshot says.
+-- What each account stood at right after a position: what its newest entry or snapshot says. Searched for by account and
+-- position together, as the index has them: "account = … ORDER BY position" would also be answered from the primary key,
+-- and the planner takes that to be quick where an account is believed to be busy.
 CREATE FUNCTION ledger.balances_at(p_journal integer, p_accounts bigint[], p_position bigint)
 RETURNS TABLE (account_id bigint, sequence bigint, balance numeric)
 LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
   SELECT a.id, coalesce(newest.sequence, 0), coalesce(newest.balance, 0)
   FROM unnest(p_accounts) AS a(id) LEFT JOIN LATERAL (
     SELECT x.sequence, x.balance FROM (
-      (SELECT t.debit_sequence AS sequence, t.debit_balance AS balance FROM transfer t
-       WHERE t.journal_id = p_journal AND t.debit_account_id = a.id AND t.position <= p_position
-       ORDER BY t.position DESC, t.debit_sequence DESC LIMIT 1)
+      (SELECT t.debit_account_id AS id, t.debit_sequence AS sequence, t.debit_balance AS balance FROM transfer t
+       WHERE t.journal_id = p_journal AND (t.debit_account_id, t.position) <= (a.id, p_position)
+       ORDER BY t.debit_account_id DESC, t.position DESC, t.debit_sequence DESC LIMIT 1)
       UNION ALL
-      (SELECT t.credit_sequence, t.credit_balance FROM transfer t
-       WHERE t.journal_id = p_journal AND t.credit_account_id = a.id AND t.position <= p_position
-       ORDER BY t.position DESC, t.credit_sequence DESC LIMIT 1)
+      (SELECT t.credit_account_id, t.credit_sequence, t.credit_balance FROM transfer t
+       WHERE t.journal_id = p_journal AND (t.credit_account_id, t.position) <= (a.id, p_position)
+       ORDER BY t.credit_account_id DESC, t.position DESC, t.credit_sequence DESC LIMIT 1)
       UNION ALL
-      (SELECT s.sequence, s.balance FROM snapshot s
-       WHERE s.account_id = a.id AND s.position <= p_position ORDER BY s.position DESC LIMIT 1)
-    ) AS x ORDER BY x.sequence DESC LIMIT 1) AS newest ON true
+      (SELECT s.account_id, s.sequence, s.balance FROM snapshot s
+       WHERE (s.account_id, s.position) <= (a.id, p_position) ORDER BY s.account_id DESC, s.position DESC LIMIT 1)
+    ) AS x WHERE x.id = a.id ORDER BY x.sequence DESC LIMIT 1) AS newest ON true
 $$;
 
 -- What each account stood at when everything that took effect by `p_at` counts, and nothing else; as far as it was

@@ -1,11 +1,10 @@
-"""The ledger against pgbench's least double-entry transfer, in one run: ``python -m benchmarks.ledger``."""
+"""The ledger against pgbench's least double-entry transfer, in one run."""
 
-import argparse
 import asyncio
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -20,9 +19,8 @@ from app.kernel.money import UNIT
 from app.ledger.books import open_books, open_tenant
 from app.ledger.chart import USD, BookKind, Kind, address
 from app.ledger.commit import Batch, GroupCommit
-from app.ledger.types import Entry, Leg, Posted
+from app.ledger.types import Entry, Journal, Leg, Posted
 from benchmarks import pgbench
-from benchmarks.stage import stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +73,28 @@ async def measure(commits: GroupCommit, books: Sequence[int], callers: int, hot:
     return Measured(len(waits) / took, cuts[49] * 1000, cuts[98] * 1000)
 
 
+CASES = [(callers, hot) for hot in (False, True) for callers in (1, 100, 1_000)]
+
+
 async def ours(url: str, seconds: float) -> dict[tuple[int, bool], Measured]:
     """All our cases, by number of callers and whether one account is hot."""
-    clock = SystemClock()
     connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
-    journal = await open_tenant(connection, "Benchmark", clock.now())
+    journal = await open_tenant(connection, "Benchmark", SystemClock().now())
     books = await open_books(connection, journal.id, BookKind.CUSTOMER, [new_id() for _ in range(pgbench.ACCOUNTS)])
     await connection.close()
-    pool = await engine_pool(url, 2)
+    return await write(url, journal, books, CASES, seconds)
+
+
+async def write(
+    url: str, journal: Journal, books: Sequence[int], cases: Iterable[tuple[int, bool]], seconds: float
+) -> dict[tuple[int, bool], Measured]:
+    """One journal's writer through some cases."""
+    clock = SystemClock()
+    pool = await engine_pool(url, 3)
     commits = GroupCommit(pool, journal, clock=clock, market_clock=clock, ring=lambda *_: None)
     writer = asyncio.create_task(commits.run())
     await commits.submit(_fund, books)
-    found = {
-        (callers, hot): await measure(commits, books, callers, hot, seconds)
-        for hot in (False, True)
-        for callers in (1, 100, 1_000)
-    }
+    found = {(callers, hot): await measure(commits, books, callers, hot, seconds) for callers, hot in cases}
     writer.cancel()
     await pool.close()
     return found
@@ -111,23 +115,19 @@ async def _fund(batch: Batch, commands: Sequence[Sequence[int]]) -> list[None]:
     return [None] * len(commands)
 
 
-def main() -> None:
+def run(url: str, seconds: int) -> None:
     """Measure both and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=4, help="per case")
-    seconds = parser.parse_known_args()[0].seconds
-    with stage() as (_, url):
-        uvloop.run(_setup_peer(url))
-        peers = {
-            (function, hot): max(
-                pgbench.transfers_per_second(url, function=function, hot=hot, clients=clients, seconds=seconds)
-                for clients in (1, 8)
-            )
-            for function in (False, True)
-            for hot in (False, True)
-        }
-        bare = pgbench.transfers_per_second(url, function=True, hot=False, clients=1, seconds=seconds)
-        results = uvloop.run(ours(url, seconds))
+    uvloop.run(_setup_peer(url))
+    peers = {
+        (function, hot): max(
+            pgbench.transfers_per_second(url, function=function, hot=hot, clients=clients, seconds=seconds)
+            for clients in (1, 8)
+        )
+        for function in (False, True)
+        for hot in (False, True)
+    }
+    bare = pgbench.transfers_per_second(url, function=True, hot=False, clients=1, seconds=seconds)
+    results = uvloop.run(ours(url, seconds))
     print("\nLedger: transfers/s; peers are pgbench, the better of 1 and 8 clients, durable commits")
     print(f"  {'case':<22}{'ours':>9}{'p50 ms':>9}{'p99 ms':>9}{'six statements':>18}{'one function':>16}")
     for (callers, hot), found in results.items():
@@ -147,7 +147,3 @@ async def _setup_peer(url: str) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute(pgbench.SETUP)
     await connection.close()
-
-
-if __name__ == "__main__":
-    main()
