@@ -11,6 +11,7 @@ from schema.journal import JournalEntry
 from schema.keys import Key
 from schema.money import MoneyInput
 from schema.relay import Info
+from schema.shortage import Shortage
 
 CashErrorCode = codes(
     "CashErrorCode",
@@ -31,6 +32,7 @@ class CashError:
     code: Any = strawberry.field(graphql_type=CashErrorCode, description="For programs.")
     message: str = strawberry.field(description="For people: what is wrong, and what to do.")
     path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+    shortage: Shortage | None = strawberry.field(default=None, description="By how much it fell short, if that is why.")
 
 
 @strawberry.input(description="An amount in or out of an account.")

@@ -35,7 +35,8 @@ async def answer(
         return payload(**await work, errors=[])
     except Refusal as refusal:
         found = code[refusal.code.value]
-        return payload(errors=[error(code=found, message=refusal.message, path=list(refusal.path))])
+        short = {} if refusal.shortage is None else {"shortage": refusal.shortage}
+        return payload(errors=[error(code=found, message=refusal.message, path=list(refusal.path), **short)])
     except Denied as denied:
         return payload(errors=[error(code=code["FORBIDDEN"], message=str(denied), path=[])])
     except Overloaded as overload:

@@ -5,6 +5,7 @@ from typing import Any
 import strawberry
 
 from schema.errors import codes
+from schema.shortage import Shortage
 
 #: Why the controls before the trade let an order not through.
 _CONTROLS = {
@@ -88,6 +89,7 @@ class PlaceOrderError:
     code: Any = strawberry.field(graphql_type=PlaceOrderErrorCode, description="For programs.")
     message: str = strawberry.field(description="For people: what is wrong, and what to do.")
     path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+    shortage: Shortage | None = strawberry.field(default=None, description="By how much it fell short, if that is why.")
 
 
 @strawberry.type(description="Why an order was not replaced.")
@@ -95,6 +97,7 @@ class ReplaceOrderError:
     code: Any = strawberry.field(graphql_type=ReplaceOrderErrorCode, description="For programs.")
     message: str = strawberry.field(description="For people: what is wrong, and what to do.")
     path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+    shortage: Shortage | None = strawberry.field(default=None, description="By how much it fell short, if that is why.")
 
 
 @strawberry.type(description="Why an order was not canceled.")

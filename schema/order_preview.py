@@ -64,7 +64,12 @@ def _warnings(root: Preview_) -> Any:
 
 def _refusals(root: Preview_) -> Any:
     return [
-        PlaceOrderError(code=PlaceOrderErrorCode[each.code.value], message=each.message, path=list(each.path))
+        PlaceOrderError(
+            code=PlaceOrderErrorCode[each.code.value],
+            message=each.message,
+            path=list(each.path),
+            shortage=each.shortage,  # type: ignore[arg-type]
+        )
         for each in root.preview.refusals
     ]
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from app.kernel.errors import Refusal
+from app.kernel.errors import Refusal, Shortage
 from app.kernel.money import CENT, SCALE, UNIT, to_text, to_units
+from app.ledger.chart import USD
 from app.ledger.types import RefusalReason, Refused
 
 
@@ -78,4 +79,5 @@ def declined(command: CashMovement, verdict: Refused) -> Refusal:
         f"{to_text(command.amount)} is {to_text(verdict.shortage)} more than can be withdrawn now; ask for less, "
         "or wait until sales have settled.",
         "amount",
+        shortage=Shortage(command.book, USD, command.amount, command.amount - verdict.shortage),
     )

@@ -12,6 +12,7 @@ from app.ledger.commit import Batch
 from app.ledger.types import RefusalReason, Refused
 from app.market.market import NEW_YORK
 from app.market.types import Quote, Side
+from app.orders.errors import shortage_of
 from app.orders.rows import Row
 from app.orders.types import Order
 from app.risk.review import review, settled_cash_refusal
@@ -57,7 +58,8 @@ class Controls:
         rule = self.rules.settled_cash_only(draft.account_id)
         if rule is None or draft.side is Side.SELL or verdict.reason is not RefusalReason.INSUFFICIENT:
             return None
-        return settled_cash_refusal(rule, draft.held, draft.held - verdict.shortage)
+        short = shortage_of(draft, verdict)
+        return settled_cash_refusal(rule, short.needed, short.available, short)
 
 
 async def controls_of(batch: Batch, account_ids: Sequence[UUID]) -> Controls:

@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 
-from app.kernel.errors import Refusal
+from app.kernel.errors import Refusal, Shortage
 from app.kernel.money import to_text
+from app.ledger.chart import USD
 from app.ledger.types import RefusalReason, Refused
 from app.market.types import Side
+from app.orders.types import Order
 
 
 class PlaceOrderError(StrEnum):
@@ -46,17 +48,25 @@ class CancelOrderError(StrEnum):
     ALREADY_PENDING = "ALREADY_PENDING"
 
 
-def declined(side: Side, needed: int, verdict: Refused) -> Refusal:
-    """The ledger's refusal of a hold, in the customer's words."""
+def declined(draft: Order, verdict: Refused) -> Refusal:
+    """The ledger's refusal of what the draft was to hold, in the customer's words."""
     if verdict.reason is RefusalReason.CLOSED:
         return Refusal(PlaceOrderError.ACCOUNT_CLOSED, "The account is closed; use another one.", "accountId")
-    available = to_text(needed - verdict.shortage)
-    if side is Side.BUY:
+    needed, available = to_text(draft.held), to_text(draft.held - verdict.shortage)
+    if draft.side is Side.BUY:
         return Refusal(
             PlaceOrderError.INSUFFICIENT_FUNDS,
-            f"The order needs {to_text(needed)} USD and {available} is available; deposit the rest or order less.",
+            f"The order needs {needed} USD and {available} is available; deposit the rest or order less.",
+            shortage=shortage_of(draft, verdict),
         )
     return Refusal(
         PlaceOrderError.INSUFFICIENT_SHARES,
-        f"The order needs {to_text(needed)} shares and {available} are available; sell less, or all of them.",
+        f"The order needs {needed} shares and {available} are available; sell less, or all of them.",
+        shortage=shortage_of(draft, verdict),
     )
+
+
+def shortage_of(draft: Order, verdict: Refused) -> Shortage:
+    """By how much the account fell short of what the draft was to hold."""
+    asset = USD if draft.side is Side.BUY else draft.instrument_id
+    return Shortage(draft.book_id, asset, draft.held, draft.held - verdict.shortage)

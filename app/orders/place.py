@@ -61,7 +61,7 @@ async def place(batch: Batch, commands: Sequence[PlaceOrder]) -> list[Order | Re
     accepted: dict[int, Order] = {}
     for (index, draft), verdict in zip(passed, await batch.post(entries), strict=True):
         if isinstance(verdict, Refused):
-            answers[index] = controls.explain(draft, verdict) or declined(draft.side, draft.held, verdict)
+            answers[index] = controls.explain(draft, verdict) or declined(draft, verdict)
         else:
             accepted[index] = replace(draft, funding=Funding(*verdict.taken)) if draft.side is Side.BUY else draft
     orders = await with_funding_dates(batch, list(accepted.values()))

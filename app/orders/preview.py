@@ -90,11 +90,11 @@ async def preview(batch: Batch, command: PlaceOrder) -> Preview | Refusal:
         short = draft.held - there.total
         if short > 0:
             verdict = Refused(RefusalReason.INSUFFICIENT, None, draft.held, short)
-            refusals.append(controls.explain(draft, verdict) or declined(draft.side, draft.held, verdict))
+            refusals.append(controls.explain(draft, verdict) or declined(draft, verdict))
         funding = there.minus(there.rest_after(min(draft.held, there.total)))
     elif draft.held > balances.get(position, 0):
         short = draft.held - balances.get(position, 0)
-        refusals.append(declined(draft.side, draft.held, Refused(RefusalReason.INSUFFICIENT, None, draft.held, short)))
+        refusals.append(declined(draft, Refused(RefusalReason.INSUFFICIENT, None, draft.held, short)))
     return Preview(
         draft,
         _estimate(draft, command),

@@ -45,6 +45,20 @@ async def orders_of(
     return {account: page_from(orders, asked) for account, orders in found.items()}
 
 
+async def holds_of(connection: AsyncConnection, account_id: UUID, instrument_id: int | None, limit: int) -> list[Order]:
+    """An account's open orders that hold something: shares of the instrument, or dollars if none is named. The oldest
+    first, so many of them."""
+    query = select(customer_order).where(
+        customer_order.c.account_id == account_id, customer_order.c.ended_at.is_(None), customer_order.c.held > 0
+    )
+    if instrument_id is None:
+        query = query.where(customer_order.c.side == Side.BUY)
+    else:
+        query = query.where(customer_order.c.side == Side.SELL, customer_order.c.instrument_id == instrument_id)
+    rows = await connection.execute(query.order_by(customer_order.c.id).limit(limit))
+    return [order_from(row) for row in rows.mappings()]
+
+
 async def market_orders_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, MarketOrder]:
     """Market orders by id; unknown ids are absent."""
     rows = await connection.execute(_MARKET_ORDERS, {"keys": ids})

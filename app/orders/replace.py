@@ -74,7 +74,7 @@ async def _replace(batch: Batch, order: Order, wanted: Replacement, controls: Co
     [verdict] = await batch.post([Entry(event, legs)])
     if isinstance(verdict, Refused):
         larger = replace(order, held=extra)
-        return controls.explain(larger, verdict) or declined(order.side, extra, verdict)
+        return controls.explain(larger, verdict) or declined(larger, verdict)
     [larger] = await with_funding_dates(batch, [_with_hold(order, wanted, extra, verdict)])
     if at_once:
         await _take_over(batch, larger)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.kernel.errors import Refusal
+from app.kernel.errors import Refusal, Shortage
 from app.kernel.money import UNIT, to_text
 from app.market.types import Side
 from app.risk.errors import RiskError
@@ -179,12 +179,13 @@ def _settled_cash_only(rule: Rule, proposal: Proposal, usage: Usage) -> Refusal 
     return settled_cash_refusal(rule, proposal.worth, usage.settled_cash)
 
 
-def settled_cash_refusal(rule: Rule, needed: int, settled: int) -> Refusal:
+def settled_cash_refusal(rule: Rule, needed: int, settled: int, shortage: Shortage | None = None) -> Refusal:
     """The refusal of a buy that settled cash can't pay; for the caller too, when the ledger finds so."""
     return Refusal(
         RiskError.SETTLED_CASH_ONLY,
         f"The order needs {to_text(needed)} USD, and {_named(rule)} lets this account pay with settled cash only, of "
         f"which there is {to_text(settled)}; order less, deposit, or wait until your sales have settled.",
+        shortage=shortage,
     )
 
 

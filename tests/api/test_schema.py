@@ -53,6 +53,7 @@ CODES: dict[str, list[type[StrEnum]]] = {
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {
     "Restatement.entries",
+    "Shortage.holds",
     "Desk.custody",
     "JournalEntry.transfers",
     "MarketOrder.executions",
