@@ -22,14 +22,26 @@ describe(
     CaseKind,
     "CaseKind",
     "What has to be decided.",
-    {"VENUE_ORDER_UNCLEAR": "What became of an order at its venue, which does not say so itself."},
+    {
+        "VENUE_ORDER_UNCLEAR": "What became of an order at its venue, which does not say so itself.",
+        "BOOKS_UNBALANCED": "Why a day's books do not add up.",
+        "POSITION_BREAK": "Why the custodian keeps other than our books say.",
+        "CASH_BREAK": "Why a bank account holds other than our books say.",
+    },
 )
 SubjectType: TypeAlias = cases.SubjectType
 describe(
     SubjectType,
     "CaseSubjectType",
     "What a case can be about.",
-    {"ACCOUNT": "An `Account`.", "ORDER": "An `Order`.", "MARKET_ORDER": "A `MarketOrder`."},
+    {
+        "ACCOUNT": "An `Account`.",
+        "ORDER": "An `Order`.",
+        "MARKET_ORDER": "A `MarketOrder`.",
+        "INSTRUMENT": "An `Instrument`.",
+        "LEDGER_ACCOUNT": "A `LedgerAccount`.",
+        "DAILY_CLOSE": "A `DailyClose`.",
+    },
 )
 CaseStatus: TypeAlias = cases.CaseStatus
 describe(

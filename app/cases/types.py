@@ -11,14 +11,20 @@ class CaseKind(StrEnum):
     """What has to be decided. An open list: a room that brings cases adds its own."""
 
     VENUE_ORDER_UNCLEAR = "VENUE_ORDER_UNCLEAR"
+    BOOKS_UNBALANCED = "BOOKS_UNBALANCED"
+    POSITION_BREAK = "POSITION_BREAK"
+    CASH_BREAK = "CASH_BREAK"
 
 
 class SubjectType(StrEnum):
-    """What a case can be about. An open list too."""
+    """What a case can be about. An open list too. What is numbered goes by the UUID of that number."""
 
     ACCOUNT = "ACCOUNT"
     ORDER = "ORDER"
     MARKET_ORDER = "MARKET_ORDER"
+    INSTRUMENT = "INSTRUMENT"
+    LEDGER_ACCOUNT = "LEDGER_ACCOUNT"
+    DAILY_CLOSE = "DAILY_CLOSE"
 
 
 class CaseStatus(StrEnum):
