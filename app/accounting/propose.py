@@ -79,7 +79,9 @@ async def _propose_reversal(batch: Batch, command: ProposeReversal) -> UUID | Re
         return found
     if refusal := await _refusal(batch, command.reason, command.effective_at):
         return refusal
-    account_id = await batch.connection.fetchval("SELECT id FROM account WHERE book_id = $1", found.book)
+    account_id = await batch.connection.fetchval(
+        "SELECT reference FROM ledger.book WHERE id = $1 AND kind = 'customer'", found.book
+    )
     lines = [Leg(leg.credit, leg.debit, leg.amount) for leg in reversed(found.moved)]
     return await _write(batch, JournalKind.REVERSAL, command, account_id, found.book, lines, command.position)
 

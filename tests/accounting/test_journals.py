@@ -34,7 +34,7 @@ GOODWILL = (Line(Kind.PROMO, Kind.SETTLED, USD, 5 * UNIT), Line(Kind.FBO, Kind.F
 
 
 def journal(account: Account | None, lines: Sequence[Line] = GOODWILL, **changed: Any) -> ProposeJournal:
-    whom = {} if account is None else {"account_id": account.id, "book": account.book_id}
+    whom: dict[str, Any] = {} if account is None else {"account_id": account.id, "book": account.book_id}
     return replace(ProposeJournal(lines, "Said sorry", ANN), **whom, **changed)
 
 
