@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import structlog
 from broadcaster import Broadcast
 
+from app.accounting.bookkeeper import Bookkeeper
+from app.accounting.paper_custodian import PaperCustodian
 from app.fix_venues import fix_venue
 from app.infra.database import api_engine, engine_pool
 from app.infra.doorbell import PostgresDoorbell
@@ -66,10 +68,13 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 connections.append(tasks.create_task(exchange.run(), name="FIX session"))
             venues = Venues(by_name, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
+            custodian = PaperCustodian(pool, market_time)
+            bookkeeper = Bookkeeper(pool, writers, market, custodian, clock=clock)
             running_tasks = [
                 *connections,
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
+                tasks.create_task(bookkeeper.run(), name="bookkeeper"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
             ]
             try:
@@ -81,6 +86,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                     market=market,
                     orders=engine,
                     hub=hub,
+                    custodian=custodian,
                     clock=clock,
                     sandbox_rail=settings.sandbox_rail,
                     simulated=True,

@@ -2,7 +2,8 @@
 
 import strawberry
 
-from schema import accounts, banking, cases, operate, risk, trading
+from schema import accounts, banking, cases, manual_journals, operate, risk, trading
+from schema import reconciliations as compared
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
@@ -55,6 +56,29 @@ class Mutation:
     ask_venue_again: operate.AskVenueAgainPayload = strawberry.mutation(
         resolver=operate.ask_venue_again,
         description="Have the venue asked where a market order stands, for operators: what it tells is taken in.",
+    )
+    propose_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.propose_manual_journal,
+        description="Propose a journal by hand, for operators. Nothing moves until another operator approves it.",
+    )
+    propose_reversal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.propose_reversal,
+        description="Propose to take back a journal entry whose whole truth is in the ledger (a deposit, a withdrawal, "
+        "a journal by hand), for operators. Once only; what a customer has not got any more is owed.",
+    )
+    approve_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.approve_manual_journal,
+        description="Post what another operator proposed, for operators.",
+    )
+    reject_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.reject_manual_journal, description="Reject what was proposed, for operators."
+    )
+    withdraw_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.withdraw_manual_journal, description="Withdraw what you proposed, for operators."
+    )
+    reconcile: compared.ReconcilePayload = strawberry.mutation(
+        resolver=compared.reconcile,
+        description="Compare our books with what the custodian and the bank say, for operators. Each break is a case.",
     )
     assign_case: cases.CasePayload = strawberry.mutation(
         resolver=cases.assign_case, description="Give a case to an operator, for operators."

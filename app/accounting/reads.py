@@ -1,6 +1,7 @@
 """Batched reads of closes, journals and reconciliations for the API. Row-level security bounds them to the tenant."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,10 +14,13 @@ from app.accounting.tables import daily_close, manual_journal, reconciliation
 from app.accounting.types import DailyClose, JournalStatus, ManualJournal, Reconciliation
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf, page_from
+from app.ledger.chart import BookKind, Kind
 from app.ledger.reads import events_at
-from app.ledger.tables import event
+from app.ledger.tables import account, book, event
 
 T = TypeVar("T")
+
+_REFERRED = (BookKind.CUSTOMER.value, BookKind.MARKET_ORDER.value)
 
 
 async def closes(connection: AsyncConnection, journal_id: int, asked: PageOf[date]) -> Page[DailyClose]:
@@ -69,6 +73,28 @@ async def reconciliations(connection: AsyncConnection, tenant_id: UUID, asked: P
 async def reconciliations_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Reconciliation]:
     """Reconciliations by id; unknown ids are absent."""
     return {found.id: found for found in await _by_id(connection, reconciliation, ids, reconciliation_from)}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAccount:
+    """An account of the ledger with its balance (units); ``reference`` says which customer's or market order's."""
+
+    number: int
+    kind: Kind
+    asset: int
+    reference: UUID | None
+    balance: int
+
+
+async def ledger_accounts(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, LedgerAccount]:
+    """Ledger accounts by number; those to which nothing was ever posted are absent."""
+    query = select(account.c.id, account.c.kind, account.c.asset_id, book.c.kind, book.c.reference, account.c.balance)
+    joined = account.join(book, book.c.id == account.c.book_id)
+    rows = await connection.execute(query.select_from(joined).where(account.c.id.in_(numbers)))
+    return {
+        number: LedgerAccount(number, Kind(kind), asset, reference if owner in _REFERRED else None, balance)
+        for number, kind, asset, owner, reference, balance in rows
+    }
 
 
 async def _page(

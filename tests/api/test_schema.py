@@ -20,6 +20,7 @@ from graphql import (
 )
 
 import schema as schema_room
+from app.accounting.errors import JournalError, ReconcileError
 from app.banking.types import CashError
 from app.cases.errors import CaseError
 from app.clients.open import OpenAccountError
@@ -48,17 +49,26 @@ CODES: dict[str, list[type[StrEnum]]] = {
     "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
     "EndRiskRuleErrorCode": [EndRuleError, RequestError, IdempotencyError],
     "ReleaseKillSwitchErrorCode": [ReleaseError, RequestError, IdempotencyError],
+    "ManualJournalErrorCode": [JournalError, RequestError, IdempotencyError],
+    "ReconcileErrorCode": [ReconcileError, RequestError, IdempotencyError],
     "CaseErrorCode": [CaseError, RequestError, IdempotencyError],
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {
+    "CustomerReserve.lines",
+    "DailyClose.custody",
+    "DailyClose.totals",
     "Desk.custody",
     "JournalEntry.transfers",
+    "ManualJournal.lines",
     "MarketOrder.executions",
     "Order.executions",
     "OrderPreview.refusals",
     "OrderPreview.warnings",
     "Query.nodes",
+    "Reconciliation.breaks",
+    "TrialBalance.rows",
+    "TrialBalance.totals",
     "Viewer.roles",
 }
 
