@@ -43,7 +43,8 @@ async def reconcile(batch: Batch, commands: Sequence[Reconcile]) -> list[UUID | 
 async def _reconcile(batch: Batch, command: Reconcile) -> UUID | Refusal:
     statement = command.statement
     if statement.as_of > batch.effective_at:
-        message = f"The file speaks of {statement.as_of.isoformat()}, but it is {batch.effective_at.isoformat()} yet."
+        now = batch.effective_at.isoformat()
+        message = f"The file speaks of {statement.as_of.isoformat()}, and the market's time is only {now}."
         return Refusal(ReconcileError.FILE_INVALID, message, "file")
     journal, connection = batch.journal, batch.connection
     if command.business_date is not None:
