@@ -11,6 +11,10 @@ class Mutation:
     open_account: accounts.OpenAccountPayload = strawberry.mutation(
         resolver=accounts.open_account, description="Open an account for yourself."
     )
+    close_account: accounts.CloseAccountPayload = strawberry.mutation(
+        resolver=accounts.close_account,
+        description="Close an account of yours for good, once it is empty and no order is open. Its history stays.",
+    )
     deposit: banking.CashPayload = strawberry.mutation(
         resolver=banking.deposit, description="Put money in, over the sandbox rail: it is there at once."
     )

@@ -23,6 +23,7 @@ import schema as schema_room
 from app.accounting.errors import JournalError, ReconcileError
 from app.banking.types import CashError
 from app.cases.errors import CaseError
+from app.clients.close import CloseAccountError
 from app.clients.open import OpenAccountError
 from app.ledger.idempotency import IdempotencyError
 from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
@@ -45,6 +46,7 @@ CODES: dict[str, list[type[StrEnum]]] = {
     "CancelOrderErrorCode": [CancelOrderError, RequestError, IdempotencyError],
     "OperateErrorCode": [OrdersOperateError, RequestError, IdempotencyError],
     "OpenAccountErrorCode": [OpenAccountError, RequestError, IdempotencyError],
+    "CloseAccountErrorCode": [CloseAccountError, RequestError, IdempotencyError],
     "CashErrorCode": [CashError, RequestError, IdempotencyError],
     "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
     "EndRiskRuleErrorCode": [EndRuleError, RequestError, IdempotencyError],
