@@ -170,7 +170,7 @@ def _explained() -> Iterator[None]:
     """What was wrong with a command, in words instead of a traceback."""
     try:
         yield
-    except (LookupError, ValueError, FileExistsError, Refusal) as error:
+    except (LookupError, ValueError, OverflowError, OSError, Refusal) as error:
         typer.echo(f"{error}", err=True)
         raise typer.Exit(2) from None
 

@@ -27,6 +27,7 @@ describe(
         "BOOKS_UNBALANCED": "Why a day's books do not add up.",
         "POSITION_BREAK": "Why the custodian keeps other than our books say.",
         "CASH_BREAK": "Why a bank account holds other than our books say.",
+        "RECONCILIATION_FAILED": "Where the custodian's file of a day is, or what is wrong with it.",
     },
 )
 SubjectType: TypeAlias = cases.SubjectType

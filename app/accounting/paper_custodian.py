@@ -31,12 +31,14 @@ class PaperCustodian:
 
     async def file(self, journal: Journal, as_of: datetime | None) -> str:
         """What they keep at that moment, or now."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            # What is being committed is heard too: nothing that comes later can have taken effect before now.
-            await connection.execute("SELECT ledger.lock_journal($1)", journal.id)
-            at = self._clock.now() if as_of is None else as_of
-            await _hear(connection, journal)
-            low, high = accounts_of(journal.outside)
+        low, high = accounts_of(journal.outside)
+        async with self._pool.acquire() as connection:
+            await _hear(connection, journal)  # most of it, beside the journal's lock
+            async with connection.transaction():
+                # What is being committed is heard too: nothing that comes later can have taken effect before now.
+                await connection.execute("SELECT ledger.lock_journal($1)", journal.id)
+                at = self._clock.now() if as_of is None else as_of
+                await _hear(connection, journal)
             rows = await connection.fetch(_BALANCES, low, high, at)
             codes = {row["id"]: row["code"] for row in await connection.fetch("SELECT id, code FROM ledger.asset")}
         balances = {(kind_of(row["account"]), asset_of(row["account"])): to_units(row["balance"]) for row in rows}
@@ -46,11 +48,10 @@ class PaperCustodian:
 
 
 async def _hear(connection: EngineConnection, journal: Journal) -> None:
+    """Take in what is new: in one statement, so that what is marked as heard is just what was heard."""
     low, high = accounts_of(journal.outside)
-    kinds = [kind.value for kind in KEPT_ELSEWHERE]
-    await connection.execute(_OPEN, low, high, kinds)
+    await connection.execute(_OPEN, low, high, [kind.value for kind in KEPT_ELSEWHERE])
     await connection.execute(_HEAR, low, high, _OURS_ALONE)
-    await connection.execute(_HEARD, low, high)
 
 
 _OPEN = """
@@ -58,8 +59,11 @@ INSERT INTO paper.custody_account
 SELECT id, 0 FROM ledger.account WHERE id BETWEEN $1 AND $2 AND kind = ANY ($3) ON CONFLICT DO NOTHING
 """
 
-#: Our debit is their credit: what they keep for us grows.
+#: Our debit is their credit: what they keep for us grows. Who hears the same at the same time does no harm.
 _HEAR = """
+WITH heard AS (
+  UPDATE paper.custody_account p SET heard = a.sequence FROM ledger.account a
+  WHERE a.id = p.account AND p.account BETWEEN $1 AND $2 AND p.heard < a.sequence)
 INSERT INTO paper.custody_movement
 SELECT p.account, t.sequence, t.amount, e.effective_at
 FROM paper.custody_account p CROSS JOIN LATERAL (
@@ -70,11 +74,7 @@ FROM paper.custody_account p CROSS JOIN LATERAL (
   WHERE credit_account_id = p.account AND credit_sequence > p.heard) AS t
 JOIN ledger.event e ON e.journal_id = t.journal_id AND e.position = t.position
 WHERE p.account BETWEEN $1 AND $2 AND e.type <> ALL ($3)
-"""
-
-_HEARD = """
-UPDATE paper.custody_account p SET heard = a.sequence FROM ledger.account a
-WHERE a.id = p.account AND p.account BETWEEN $1 AND $2 AND p.heard <> a.sequence
+ON CONFLICT DO NOTHING
 """
 
 _BALANCES = """

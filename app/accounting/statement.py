@@ -46,7 +46,7 @@ class CustodianFile(Protocol):
     name: str
 
     async def file(self, journal: Journal, as_of: datetime | None) -> str:
-        """The file of that moment of market time, or of now."""
+        """The file of that moment of market time, or of now. Raises ``LookupError`` if there is none yet."""
         ...
 
 

@@ -1,17 +1,21 @@
 """Reconciling: what the sandbox's custodian and bank remember by themselves, beside our books."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
 
+from app.accounting.bookkeeper import TRY_AGAIN, Bookkeeper
 from app.accounting.decide import Decide, approve
 from app.accounting.lines import Line
+from app.accounting.paper_custodian import PaperCustodian
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
 from app.accounting.statement import KEPT_ELSEWHERE
 from app.accounting.types import Break
 from app.kernel.money import UNIT
 from app.ledger.chart import USD, Kind
+from app.ledger.types import Journal
 from app.market.types import Side
 from tests.accounting.keeping import ANN, BOB, Keeping
 from tests.accounting.test_trial_balance import busy
@@ -137,3 +141,44 @@ async def test_a_file_speaks_only_for_the_accounts_that_it_names(database_url: s
             (Kind.CUSTODIAN, world.instrument("KO").id),
         ]
         assert {kind for kind, _, _ in await keeping.cases()} == {"POSITION_BREAK"}
+
+
+class Silent:
+    """A custodian whose file is late, and then can't be read."""
+
+    name = "silent"
+    asked = 0
+
+    async def file(self, journal: Journal, as_of: datetime | None) -> str:
+        self.asked += 1
+        if self.asked == 1:
+            raise LookupError("it has not come yet")
+        return "nonsense"
+
+
+async def test_a_file_that_does_not_come_is_a_case_too_and_asked_for_again_later(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping, silent = await settled(world), Silent()
+        bookkeeper = Bookkeeper(world.pool, world.writers, world.market, silent, clock=world.clock)
+        for _ in range(3):
+            await bookkeeper.run_due()
+        assert silent.asked == 1
+        world.clock.advance(TRY_AGAIN)
+        await bookkeeper.run_due()
+        assert silent.asked == 2
+        assert await keeping.cases() == [("RECONCILIATION_FAILED", "OPEN", "OPENED REPORTED_AGAIN")]
+        assert await keeping.runs() == []
+        await keeping.bookkeeper.run_due()
+        assert len(await keeping.runs()) == 2
+
+
+async def test_several_who_listen_at_once_hear_everything_once(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        others = [PaperCustodian(world.pool, world.clock) for _ in range(3)]
+        for _ in range(5):
+            work = [other.file(world.commits.journal, None) for other in others]
+            await asyncio.gather(*work, world.investor(10), world.investor(20))
+        assert (await keeping.reconcile()).breaks == []
+        there = await world.pool.fetchval("SELECT count(*) FROM paper.custody_movement")
+        assert there == 10, "one movement of the bank account for each deposit"
