@@ -12,7 +12,8 @@ import asyncpg
 
 from app.accounting.bookkeeper import asset_codes
 from app.accounting.export_account import export_account
-from app.accounting.general_ledger import Between, ledger_lines, write_csv
+from app.accounting.general_ledger import Between, ledger_lines
+from app.accounting.general_ledger_csv import write_csv
 from app.accounting.reconcile import Reconcile, reconcile
 from app.accounting.rows import reconciliation_from
 from app.accounting.statement import read_statement

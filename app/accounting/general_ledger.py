@@ -3,17 +3,16 @@
 Read a piece of the log at a time, so that an export of any length takes the same memory, and holds nothing up.
 """
 
-import csv
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 from app.accounting.balances import Fetch
 from app.accounting.business_days import ends_at
 from app.kernel.events import EventType
-from app.kernel.money import to_text, to_units
+from app.kernel.money import to_units
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import BookKind, Kind, asset_of, kind_of
 
@@ -128,58 +127,6 @@ async def _covered(fetch: Fetch, journal_id: int, between: Between) -> int:
     """A position up to which nothing took effect as late as the first day: that of the last close before it."""
     [[position]] = await fetch(_COVERED, journal_id, between.starts_at)
     return int(position)
-
-
-class _Out(Protocol):
-    def write(self, text: str, /) -> Any: ...
-
-
-COLUMNS: Final = (
-    "position",
-    "leg",
-    "event",
-    "account",
-    "book",
-    "reference",
-    "asset",
-    "debit",
-    "credit",
-    "balance",
-    "recorded_at",
-    "effective_at",
-)
-
-
-async def write_csv(lines: AsyncIterator[Sequence[LedgerLine]], out: _Out, told: Callable[[int], None]) -> int:
-    """Write the lines as CSV, saying after each piece how many there are; answers how many there were.
-
-    No cell holds what people wrote, so none can be a spreadsheet's formula.
-    """
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    count = 0
-    async for piece in lines:
-        writer.writerows(map(_cells, piece))
-        count += len(piece)
-        told(count)
-    return count
-
-
-def _cells(line: LedgerLine) -> tuple[object, ...]:
-    return (
-        line.key.position,
-        line.key.leg,
-        line.type.value,
-        line.kind.name,
-        line.book.value,
-        line.reference or "",
-        line.asset,
-        "" if line.debit is None else to_text(line.debit),
-        "" if line.credit is None else to_text(line.credit),
-        to_text(line.balance),
-        line.recorded_at.isoformat(),
-        line.effective_at.isoformat(),
-    )
 
 
 def _line(row: Any) -> LedgerLine:

@@ -9,7 +9,8 @@ import pytest
 
 import app.accounting.general_ledger as general_ledger
 from app.accounting.balances import fetching
-from app.accounting.general_ledger import Between, LedgerLine, LineKey, ledger_lines, ledger_page, write_csv
+from app.accounting.general_ledger import Between, LedgerLine, LineKey, ledger_lines, ledger_page
+from app.accounting.general_ledger_csv import write_csv
 from app.kernel.money import parse, to_units
 from app.kernel.paging import PageOf
 from tests.accounting.test_journals import reversed_by_two
