@@ -8,6 +8,8 @@ from functools import partial
 import structlog
 from broadcaster import Broadcast
 
+from app.accounting.bookkeeper import Bookkeeper
+from app.accounting.paper_custodian import PaperCustodian
 from app.cases.disagreement import report_disagreement
 from app.fix_venues import fix_venue
 from app.infra.database import api_engine, engine_pool
@@ -69,10 +71,13 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 connections.append(tasks.create_task(exchange.run(), name="FIX session"))
             venues = Venues(by_name, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
+            custodian = PaperCustodian(pool, market_time)
+            bookkeeper = Bookkeeper(pool, writers, market, custodian, clock=clock)
             running_tasks = [
                 *connections,
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
+                tasks.create_task(bookkeeper.run(), name="bookkeeper"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
                 tasks.create_task(Auditor(pool, clock, partial(report_disagreement, writers)).run(), name="auditor"),
             ]
@@ -85,6 +90,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                     market=market,
                     orders=engine,
                     hub=hub,
+                    custodian=custodian,
                     clock=clock,
                     sandbox_rail=settings.sandbox_rail,
                     simulated=True,

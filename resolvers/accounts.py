@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from app.clients.close import CloseAccount
 from app.clients.open import OpenAccount, check, open_accounts
 from app.clients.reads import accounts_of
 from app.clients.types import Account
@@ -13,10 +14,11 @@ from app.kernel.money import multiply
 from app.kernel.paging import Page, PageOf
 from app.ledger.idempotency import idempotency_key
 from app.ledger.types import Cash, Position
+from app.orders.close_account import close_without_orders
 from app.orders.types import Order
 from resolvers.context import Context
 from resolvers.paging import slice_page
-from resolvers.requests import parse_key, permitted
+from resolvers.requests import account_for, parse_key, permitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,20 @@ async def open_account(context: Context, name: str, key: str) -> Account:
     await context.renew()
     account = await context.loaders.account.load(account_id)
     assert account is not None, "it was committed just now"
+    return account
+
+
+async def close_account(context: Context, account_id: str, key: str) -> Account:
+    """Close the caller's account for good. Raises a ``Refusal``; then nothing has changed."""
+    found = await account_for(context, account_id, Action.CLOSE_ACCOUNT)
+    principal = context.principal
+    request = idempotency_key(principal.actor, parse_key(key), "closeAccount", {"account": str(found.id)})
+    writer = await context.services.writers.of(principal.tenant_id)
+    await context.renew()
+    await writer.submit(close_without_orders, CloseAccount(found, principal.actor), request)
+    await context.renew()
+    account = await context.loaders.account.load(found.id)
+    assert account is not None, "it was there just now"
     return account
 
 

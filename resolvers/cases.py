@@ -21,7 +21,12 @@ _NODES = {
     SubjectType.ORDER: "Order",
     SubjectType.MARKET_ORDER: "MarketOrder",
     SubjectType.TENANT: "Tenant",
+    SubjectType.INSTRUMENT: "Instrument",
+    SubjectType.LEDGER_ACCOUNT: "LedgerAccount",
+    SubjectType.DAILY_CLOSE: "DailyClose",
 }
+#: What is numbered: its key is the number, not the UUID of it.
+_NUMBERED = (SubjectType.INSTRUMENT, SubjectType.LEDGER_ACCOUNT)
 
 
 async def find(context: Context, case_id: UUID) -> Case | None:
@@ -44,7 +49,8 @@ async def entries(context: Context, case: Case, asked: PageOf[UUID]) -> Page[Cas
 
 def subject_id(case: Case) -> str:
     """The global id of what the case is about."""
-    return encode_id(_NODES[case.subject.type], case.subject.id)
+    key = case.subject.id.int if case.subject.type in _NUMBERED else case.subject.id
+    return encode_id(_NODES[case.subject.type], key)
 
 
 async def assign_case(context: Context, case_id: str, owner_id: str | None, key: str) -> Case:

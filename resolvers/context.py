@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.accounting.statement import CustodianFile
 from app.infra.database import EnginePool, reading
 from app.infra.hub import Hub
 from app.infra.shared_reads import Fetch, SharedReads
@@ -33,6 +34,7 @@ class Services:
     market: Market
     orders: OrderEngine
     hub: Hub
+    custodian: CustodianFile | None
     clock: Clock
     sandbox_rail: bool
     simulated: bool

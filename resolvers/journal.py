@@ -11,6 +11,7 @@ from app.ledger.types import Transfer
 from app.orders.types import Order
 from resolvers import orders
 from resolvers.context import Context
+from resolvers.paging import number_key
 from resolvers.requests import permitted
 
 
@@ -31,6 +32,16 @@ class Movement:
     credit: Side
     amount: int
     asset: str
+
+
+#: Journals are numbered by 32 bits; a larger number is none.
+MAX_JOURNAL = 2**31 - 1
+
+
+def entry_key(key: str) -> tuple[int, int]:
+    """The journal and the position in the key of an entry's id. Raises ``ValueError`` for any other text."""
+    journal_id, _, position = key.partition(".")
+    return min(number_key(journal_id), MAX_JOURNAL), number_key(position)
 
 
 async def find(context: Context, journal_id: int, position: int) -> Event | None:

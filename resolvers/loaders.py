@@ -8,6 +8,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.dataloader import DataLoader
 
+from app.accounting.reads import (
+    LedgerAccount,
+    closes_by_id,
+    journals_by_id,
+    ledger_accounts,
+    reconciliations_by_id,
+)
+from app.accounting.types import DailyClose, ManualJournal, Reconciliation
 from app.cases.reads import cases_by_id, entries_of
 from app.cases.types import Case, CaseEntry
 from app.clients.reads import accounts_by_book, accounts_by_id
@@ -113,6 +121,10 @@ class Loaders:
     risk_rule = _Each[UUID, RiskRule | None](rules_by_id, None)
     case = _Each[UUID, Case | None](cases_by_id, None)
     case_entries = _Each[tuple[UUID, PageOf[UUID]], Page[CaseEntry]](_paged(entries_of), _NOTHING)
+    daily_close = _Each[UUID, DailyClose | None](closes_by_id, None)
+    manual_journal = _Each[UUID, ManualJournal | None](journals_by_id, None)
+    reconciliation = _Each[UUID, Reconciliation | None](reconciliations_by_id, None)
+    ledger_account = _Each[int, LedgerAccount | None](ledger_accounts, None)
     transfers = _Each[tuple[int, int], list[Transfer]](transfers_at, [])
 
     def __init__(self, read: Read) -> None:

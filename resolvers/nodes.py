@@ -9,7 +9,7 @@ from uuid import UUID
 from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
 from app.kernel.paging import MAX_PAGE
-from resolvers import accounts, cases, desk, journal, market, orders, risk
+from resolvers import accounting, accounts, cases, desk, journal, manual_journals, market, orders, reconcile, risk
 from resolvers.context import Context
 from resolvers.ids import decode_id
 from resolvers.paging import number_key
@@ -21,10 +21,6 @@ class NodesError(StrEnum):
     TOO_MANY = "TOO_MANY"
 
 
-#: Journals are numbered by 32 bits; a larger number is none.
-MAX_JOURNAL = 2**31 - 1
-
-
 async def _account(context: Context, key: str) -> Any:
     return await accounts.find(context, UUID(key))
 
@@ -34,8 +30,7 @@ async def _instrument(context: Context, key: str) -> Any:
 
 
 async def _entry(context: Context, key: str) -> Any:
-    journal_id, _, position = key.partition(".")
-    return await journal.find(context, min(number_key(journal_id), MAX_JOURNAL), number_key(position))
+    return await journal.find(context, *journal.entry_key(key))
 
 
 async def _market_order(context: Context, key: str) -> Any:
@@ -45,6 +40,24 @@ async def _market_order(context: Context, key: str) -> Any:
 
 async def _case(context: Context, key: str) -> Any:
     return await cases.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
+
+
+async def _daily_close(context: Context, key: str) -> Any:
+    visible = may(context.principal, Action.VIEW_DESK)
+    return await accounting.find_close(context, UUID(key)) if visible else None
+
+
+async def _ledger_account(context: Context, key: str) -> Any:
+    visible = may(context.principal, Action.VIEW_DESK)
+    return await accounting.find_ledger_account(context, number_key(key)) if visible else None
+
+
+async def _manual_journal(context: Context, key: str) -> Any:
+    return await manual_journals.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
+
+
+async def _reconciliation(context: Context, key: str) -> Any:
+    return await reconcile.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
 
 
 async def _risk_rule(context: Context, key: str) -> Any:
@@ -58,10 +71,14 @@ async def _order(context: Context, key: str) -> Any:
 _FINDERS: dict[str, Callable[[Context, str], Awaitable[Any]]] = {
     "Account": _account,
     "Case": _case,
+    "DailyClose": _daily_close,
     "Instrument": _instrument,
     "JournalEntry": _entry,
+    "LedgerAccount": _ledger_account,
+    "ManualJournal": _manual_journal,
     "MarketOrder": _market_order,
     "Order": _order,
+    "Reconciliation": _reconciliation,
     "RiskRule": _risk_rule,
 }
 

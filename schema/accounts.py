@@ -230,3 +230,39 @@ async def open_account(info: Info, name: Name, idempotency_key: Key) -> Any:
         return {"account": await resolve.open_account(info.context, name, idempotency_key)}
 
     return await answer(OpenAccountPayload, OpenAccountError, OpenAccountErrorCode, work())
+
+
+CloseAccountErrorCode = codes(
+    "CloseAccountErrorCode",
+    "an account was not closed",
+    {
+        "ALREADY_CLOSED": "It is closed already.",
+        "NOT_EMPTY": "Money, shares or debts are left in it: the message says which.",
+        "OPEN_ORDERS": "Orders are open in it.",
+    },
+)
+
+
+@strawberry.type(description="Why an account was not closed.")
+class CloseAccountError:
+    code: Any = strawberry.field(graphql_type=CloseAccountErrorCode, description="For programs.")
+    message: str = strawberry.field(description="For people: what is wrong, and what to do.")
+    path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+
+
+@strawberry.type(description="What became of the request.")
+class CloseAccountPayload:
+    account: Account | None = strawberry.field(default=None, description="The account, closed for good.")
+    errors: list[CloseAccountError] = strawberry.field(description="Why it was not; empty if it was.")
+
+
+AccountId = Annotated[strawberry.ID, strawberry.argument(description="Which account.")]
+
+
+async def close_account(info: Info, account_id: AccountId, idempotency_key: Key) -> Any:
+    """Close an account."""
+
+    async def work() -> dict[str, Any]:
+        return {"account": await resolve.close_account(info.context, account_id, idempotency_key)}
+
+    return await answer(CloseAccountPayload, CloseAccountError, CloseAccountErrorCode, work())

@@ -25,6 +25,10 @@ describe(
     {
         "VENUE_ORDER_UNCLEAR": "What became of an order at its venue, which does not say so itself.",
         "LOG_DISAGREES": "The journal does not add up.",
+        "BOOKS_UNBALANCED": "Why a day's books do not add up.",
+        "POSITION_BREAK": "Why the custodian keeps other than our books say.",
+        "CASH_BREAK": "Why a bank account holds other than our books say.",
+        "RECONCILIATION_FAILED": "Where the custodian's file of a day is, or what is wrong with it.",
     },
 )
 SubjectType: TypeAlias = cases.SubjectType
@@ -37,6 +41,9 @@ describe(
         "ORDER": "An `Order`.",
         "MARKET_ORDER": "A `MarketOrder`.",
         "TENANT": "The whole tenant, which is no node.",
+        "INSTRUMENT": "An `Instrument`.",
+        "LEDGER_ACCOUNT": "A `LedgerAccount`.",
+        "DAILY_CLOSE": "A `DailyClose`.",
     },
 )
 CaseStatus: TypeAlias = cases.CaseStatus

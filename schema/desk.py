@@ -15,6 +15,9 @@ from resolvers import market as resolve_market
 from resolvers import risk as resolve_risk
 from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
+from schema import accounting
+from schema import manual_journals as journals
+from schema import reconciliations as compared
 from schema.audit import Audit, Replay, replay_account
 from schema.cases import Case, Status
 from schema.event_types import EventType
@@ -162,6 +165,27 @@ class Desk:
     )
     cases: Connection[Case] = strawberry.field(
         resolver=_cases, description="What a person must decide, and what was decided, newest first."
+    )
+    trial_balance: accounting.TrialBalance = strawberry.field(
+        resolver=accounting.trial_balance_now, description="The firm's books, now or as of an earlier entry."
+    )
+    closes: Connection[accounting.DailyClose] = strawberry.field(
+        resolver=accounting.closes, description="The books at the end of each business date, newest first."
+    )
+    general_ledger: Connection[accounting.GeneralLedgerLine] = strawberry.field(
+        resolver=accounting.general_ledger,
+        description="Every side of every transfer, in the order in which they were recorded, oldest first.",
+    )
+    customer_reserve: accounting.CustomerReserve = strawberry.field(
+        resolver=accounting.customer_reserve,
+        description="What must stand in the bank account for the benefit of customers, and what does.",
+    )
+    manual_journals: Connection[journals.ManualJournal] = strawberry.field(
+        resolver=journals.manual_journals, description="Journals by hand and reversals, newest first."
+    )
+    reconciliations: Connection[compared.Reconciliation] = strawberry.field(
+        resolver=compared.reconciliations,
+        description="Comparisons with what the custodian and the bank say, newest first.",
     )
 
 

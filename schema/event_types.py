@@ -52,5 +52,13 @@ describe(
         "CASE_NOTED": "A note was added to a case.",
         "CASE_RESOLVED": "A case was decided.",
         "CASE_DISMISSED": "There was nothing to decide in a case.",
+        "MANUAL_JOURNAL_PROPOSED": "An operator proposed a journal by hand, or a reversal.",
+        "MANUAL_JOURNAL_REJECTED": "Another operator rejected it.",
+        "MANUAL_JOURNAL_WITHDRAWN": "Who had proposed it withdrew it.",
+        "MANUAL_JOURNAL_EXPIRED": "Nobody decided about it in time.",
+        "MANUAL_JOURNAL": "A journal that one operator wrote and another approved.",
+        "REVERSAL": "An earlier entry was taken back: one operator asked for it and another approved.",
+        "BOOKS_CLOSED": "The books of a business date were closed.",
+        "RECONCILED": "Our books were compared with what the custodian and the bank say.",
     },
 )

@@ -115,6 +115,11 @@ async def _transfers(root: Event_, info: Info) -> Any:
     return await resolve.movements(info.context, root)
 
 
+def _reverses(root: Event_) -> strawberry.ID | None:
+    position = root.data.get("reverses")
+    return None if position is None else strawberry.ID(encode_id("JournalEntry", f"{root.journal_id}.{position}"))
+
+
 @strawberry.type(description="Something that happened, with the transfers that are its transaction. It never changes.")
 class JournalEntry(Node):
     id: strawberry.ID = strawberry.field(resolver=_entry_id, description="Opaque and stable.")
@@ -135,6 +140,9 @@ class JournalEntry(Node):
         resolver=_is_proven, description="Whether the log was added up again to here, and agreed."
     )
     order: Order | None = strawberry.field(resolver=_order, description="The order it is about, if it is about one.")
+    reverses: strawberry.ID | None = strawberry.field(
+        resolver=_reverses, description="The journal entry that it takes back, if it is a reversal."
+    )
     transfers: list[Transfer] = strawberry.field(resolver=_transfers, description="What moved.")
 
     @classmethod

@@ -2,13 +2,18 @@
 
 import strawberry
 
-from schema import accounts, audit, banking, cases, operate, risk, trading
+from schema import accounts, audit, banking, cases, manual_journals, operate, risk, trading
+from schema import reconciliations as compared
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
 class Mutation:
     open_account: accounts.OpenAccountPayload = strawberry.mutation(
         resolver=accounts.open_account, description="Open an account for yourself."
+    )
+    close_account: accounts.CloseAccountPayload = strawberry.mutation(
+        resolver=accounts.close_account,
+        description="Close an account of yours for good, once it is empty and no order is open. Its history stays.",
     )
     deposit: banking.CashPayload = strawberry.mutation(
         resolver=banking.deposit, description="Put money in, over the sandbox rail: it is there at once."
@@ -58,6 +63,29 @@ class Mutation:
     )
     restart_audit: audit.RestartAuditPayload = strawberry.mutation(
         resolver=audit.restart_audit, description="Have the whole journal added up again, for operators."
+    )
+    propose_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.propose_manual_journal,
+        description="Propose a journal by hand, for operators. Nothing moves until another operator approves it.",
+    )
+    propose_reversal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.propose_reversal,
+        description="Propose to take back a journal entry whose whole truth is in the ledger (a deposit, a withdrawal, "
+        "a journal by hand), for operators. Once only; what a customer has not got any more is owed.",
+    )
+    approve_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.approve_manual_journal,
+        description="Post what another operator proposed, for operators.",
+    )
+    reject_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.reject_manual_journal, description="Reject what was proposed, for operators."
+    )
+    withdraw_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journals.withdraw_manual_journal, description="Withdraw what you proposed, for operators."
+    )
+    reconcile: compared.ReconcilePayload = strawberry.mutation(
+        resolver=compared.reconcile,
+        description="Compare our books with what the custodian and the bank say, for operators. Each break is a case.",
     )
     assign_case: cases.CasePayload = strawberry.mutation(
         resolver=cases.assign_case, description="Give a case to an operator, for operators."

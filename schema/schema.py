@@ -3,14 +3,17 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.accounting import DailyClose, LedgerAccount
 from schema.accounts import Account
 from schema.cases import Case
 from schema.journal import JournalEntry
+from schema.manual_journals import ManualJournal
 from schema.market import Instrument
 from schema.market_orders import MarketOrder
 from schema.mutation import Mutation
 from schema.orders import Order
 from schema.query import Query
+from schema.reconciliations import Reconciliation
 from schema.risk import RiskRule
 from schema.scalars import DECIMAL, Decimal
 from schema.subscription import Subscription
@@ -19,6 +22,18 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[Account, Case, Instrument, JournalEntry, MarketOrder, Order, RiskRule],
+    types=[
+        Account,
+        Case,
+        DailyClose,
+        Instrument,
+        JournalEntry,
+        LedgerAccount,
+        ManualJournal,
+        MarketOrder,
+        Order,
+        Reconciliation,
+        RiskRule,
+    ],
     config=StrawberryConfig(scalar_map={Decimal: DECIMAL}),
 )

@@ -201,6 +201,9 @@ _TABLES = (
     "cash_violation",
     "ops_case",
     "case_entry",
+    "daily_close",
+    "manual_journal",
+    "reconciliation",
 )
 
 

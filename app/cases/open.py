@@ -26,7 +26,7 @@ class OpenCase:
 
 async def open_cases(batch: Batch, commands: Sequence[OpenCase]) -> list[UUID]:
     """The case of each: a new one, or the one that is open for the same kind and subject, with one entry more."""
-    known = await _open_ones(batch, commands)
+    known = await _open_ones(batch, [(command.kind, command.subject) for command in commands])
     answers, steps, rows = [], [], []
     for command in commands:
         key = command.kind, command.subject
@@ -42,13 +42,20 @@ async def open_cases(batch: Batch, commands: Sequence[OpenCase]) -> list[UUID]:
     return answers
 
 
-async def _open_ones(batch: Batch, commands: Sequence[OpenCase]) -> dict[tuple[CaseKind, Subject], UUID]:
+async def note_if_open(batch: Batch, about: Sequence[tuple[CaseKind, Subject]], actor: str, text: str) -> list[UUID]:
+    """Note what was found out on the cases that are open for these; answers which. A person closes them."""
+    known = await _open_ones(batch, about)
+    await record(batch, [Step(id_, kind, CaseAction.NOTED, actor, text) for (kind, _), id_ in known.items()])
+    return list(known.values())
+
+
+async def _open_ones(batch: Batch, about: Sequence[tuple[CaseKind, Subject]]) -> dict[tuple[CaseKind, Subject], UUID]:
     rows = await batch.connection.fetch(
         _FIND,
         batch.journal.tenant_id,
-        [each.kind.value for each in commands],
-        [each.subject.type.value for each in commands],
-        [each.subject.id for each in commands],
+        [kind.value for kind, _ in about],
+        [subject.type.value for _, subject in about],
+        [subject.id for _, subject in about],
     )
     return {
         (CaseKind(row["kind"]), Subject(SubjectType(row["subject_type"]), row["subject_id"])): row["id"] for row in rows

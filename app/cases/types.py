@@ -12,15 +12,22 @@ class CaseKind(StrEnum):
 
     VENUE_ORDER_UNCLEAR = "VENUE_ORDER_UNCLEAR"
     LOG_DISAGREES = "LOG_DISAGREES"
+    BOOKS_UNBALANCED = "BOOKS_UNBALANCED"
+    POSITION_BREAK = "POSITION_BREAK"
+    CASH_BREAK = "CASH_BREAK"
+    RECONCILIATION_FAILED = "RECONCILIATION_FAILED"
 
 
 class SubjectType(StrEnum):
-    """What a case can be about. An open list too."""
+    """What a case can be about. An open list too. What is numbered goes by the UUID of that number."""
 
     ACCOUNT = "ACCOUNT"
     ORDER = "ORDER"
     MARKET_ORDER = "MARKET_ORDER"
     TENANT = "TENANT"
+    INSTRUMENT = "INSTRUMENT"
+    LEDGER_ACCOUNT = "LEDGER_ACCOUNT"
+    DAILY_CLOSE = "DAILY_CLOSE"
 
 
 class CaseStatus(StrEnum):

@@ -11,6 +11,7 @@ class Action(StrEnum):
 
     VIEW_ACCOUNT = "VIEW_ACCOUNT"
     OPEN_ACCOUNT = "OPEN_ACCOUNT"
+    CLOSE_ACCOUNT = "CLOSE_ACCOUNT"
     TRADE = "TRADE"
     MOVE_CASH = "MOVE_CASH"
     VIEW_DESK = "VIEW_DESK"
@@ -29,6 +30,7 @@ class Denied(Exception):
 _SCOPES = {
     Action.VIEW_ACCOUNT: Scope.READ,
     Action.OPEN_ACCOUNT: Scope.TRADE,
+    Action.CLOSE_ACCOUNT: Scope.TRADE,
     Action.TRADE: Scope.TRADE,
     Action.MOVE_CASH: Scope.MOVE_CASH,
     Action.VIEW_DESK: Scope.READ,
@@ -36,7 +38,7 @@ _SCOPES = {
 }
 
 #: Who may, of those in the tenant: the owner of the thing, or an operator.
-_OWNERS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.TRADE, Action.MOVE_CASH})
+_OWNERS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.TRADE, Action.MOVE_CASH, Action.CLOSE_ACCOUNT})
 _INVESTORS_MAY = frozenset({Action.OPEN_ACCOUNT})
 _OPERATORS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.VIEW_DESK, Action.OPERATE_DESK})
 

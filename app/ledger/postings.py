@@ -4,9 +4,10 @@ Every function returns the legs of one event. Each leg moves one asset, so each 
 Amounts are units of 1e-8. docs/architecture.md shows the same lines as a table.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.ledger.chart import USD, Kind, address
+from app.ledger.chart import USD, BookKind, Kind, address, asset_of, kind_of
 from app.ledger.types import Journal, Leg
 
 
@@ -232,6 +233,33 @@ def settle_cash(book: int, amount: int, owed: int = 0) -> list[Leg]:
     legs = [Leg(address(book, USD, Kind.UNSETTLED), settled, amount)]
     if owed:
         legs.append(Leg(settled, address(book, USD, Kind.RECEIVABLE), min(owed, amount)))
+    return legs
+
+
+def reversal(moved: Sequence[Leg], book: int, owed: int) -> list[Leg]:
+    """An entry is taken back: what it moved goes the other way, last first. ``book`` is whose entry it is.
+
+    A customer's money that is gone is owed from then on. A debt that was made good meanwhile can't be made good again:
+    what exceeds ``owed`` becomes settled money; and money that comes back repays what is owed before it is settled.
+    """
+    settled, receivable = address(book, USD, Kind.SETTLED), address(book, USD, Kind.RECEIVABLE)
+    legs, returned = [], 0
+    for leg in reversed(moved):
+        source, target = leg.credit, leg.debit
+        if source == receivable:
+            owed += leg.amount
+            legs.append(Leg(source, target, leg.amount))
+        elif target == receivable:
+            repaid = min(owed, leg.amount)
+            owed -= repaid
+            legs += [Leg(source, receivable, repaid), Leg(source, settled, leg.amount - repaid)]
+        elif asset_of(source) == USD and kind_of(source).book_kind is BookKind.CUSTOMER:
+            legs += [Leg(source, target, leg.amount, up_to=True), Leg(receivable, target, 0)]
+        else:
+            legs.append(Leg(source, target, leg.amount))
+            returned += leg.amount if target == settled else 0
+    if repaid := min(owed, returned):
+        legs.append(Leg(settled, receivable, repaid))
     return legs
 
 

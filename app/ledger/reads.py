@@ -1,6 +1,6 @@
 """Batched reads of balances, positions and the log. Amounts are units of 1e-8."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -198,6 +198,11 @@ async def custody_proof(connection: AsyncConnection, journal_id: int) -> list[Cu
     sums: dict[int, dict[Kind, int]] = {}
     for asset, kind, total in rows:
         sums.setdefault(asset, {})[Kind(kind)] = total
+    return custody_of(sums)
+
+
+def custody_of(sums: Mapping[int, Mapping[Kind, int]]) -> list[CustodyProof]:
+    """Where the shares of each asset are, from the sums of its balances by kind."""
     return [
         CustodyProof(
             asset,

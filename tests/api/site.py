@@ -13,6 +13,7 @@ import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from app.accounting.paper_custodian import PaperCustodian
 from app.gateway.serve import Server, listen, make_server
 from app.identity.tokens import LocalKey
 from app.infra.shared_reads import SharedReads
@@ -166,6 +167,7 @@ async def serving(url: str, *, sandbox_rail: bool = True) -> AsyncIterator[Site]
             market=world.market,
             orders=world.engine,
             hub=world.hub,
+            custodian=PaperCustodian(world.pool, world.clock),
             clock=world.clock,
             sandbox_rail=sandbox_rail,
             simulated=True,

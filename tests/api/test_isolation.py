@@ -9,12 +9,18 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from app.accounting.business_days import ends_at
+from app.accounting.close_day import CloseDay, close_days
+from app.accounting.lines import Line
+from app.accounting.propose import ProposeJournal, propose_journals
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.infra.database import API_ROLE, ENGINE_ROLE, EngineConnection
 from app.kernel.ids import new_id
+from app.kernel.money import UNIT
 from app.ledger.audit import prove
 from app.ledger.books import open_tenant
+from app.ledger.chart import USD, Kind
 from app.ledger.commit import Batch
 from app.market.types import InstrumentKind, Side
 from app.orders.stop import set_rules
@@ -22,6 +28,7 @@ from app.risk.cash_account import SoldPart
 from app.risk.check import SetRule
 from app.risk.types import RuleKind, Scope
 from app.risk.violations import record_violations
+from tests.accounting.keeping import Keeping
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site, serving
 from tests.world import World, running
@@ -104,6 +111,8 @@ async def busy(world: World) -> None:
     subject = Subject(SubjectType.ACCOUNT, ann.id)
     await world.commits.submit(open_cases, OpenCase(CaseKind.VENUE_ORDER_UNCLEAR, subject, "A test", "test"))
 
+    await keep_books(world)
+
     async def violate(batch: Batch, commands: Sequence[SoldPart]) -> list[UUID]:
         return await record_violations(batch, commands)
 
@@ -112,6 +121,16 @@ async def busy(world: World) -> None:
     await world.commits.submit(violate, part)
     async with world.pool.acquire() as connection:
         await prove(connection, world.commits.journal, world.clock)
+
+
+async def keep_books(world: World) -> None:
+    """A close, a journal by hand and a reconciliation."""
+    lines = [Line(Kind.CASH, Kind.FIRM_BANK, USD, UNIT)]
+    await world.commits.submit(propose_journals, ProposeJournal(lines, "A test", "test"))
+    keeping = Keeping(world)
+    await keeping.reconcile()
+    day = world.market.today()
+    await world.commits.submit(close_days, CloseDay(day, ends_at(day), await keeping.head(), "", [], []))
 
 
 async def test_every_table_of_a_tenants_rows_is_isolated_its_owner_too(two: Two) -> None:
@@ -192,6 +211,8 @@ async def test_the_api_is_stopped_when_it_tries(two: Two) -> None:
         "TRUNCATE allocation",
         "INSERT INTO risk_rule DEFAULT VALUES",
         "UPDATE ops_case SET status = 'RESOLVED'",
+        "UPDATE manual_journal SET status = 'REJECTED'",
+        "SELECT * FROM paper.custody_movement",
     ):
         async with two.acting(API_ROLE, next(iter(two.tenants))) as api:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -1,21 +1,28 @@
 """Pages: of every list, forward and backward, each item comes once and in order."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from app.accounting.business_days import ends_at
+from app.accounting.close_day import CloseDay, close_days
+from app.accounting.decide import Decide, approve
+from app.accounting.lines import Line
+from app.accounting.propose import ProposeJournal, propose_journals
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.cases.work import Note, note
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
+from app.ledger.chart import USD, Kind
 from app.orders.stop import set_rules
 from app.risk.check import SetRule
 from app.risk.types import RuleKind
 from resolvers.ids import encode_id
+from tests.accounting.keeping import Keeping
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client
 from tests.api.situation import Situation
@@ -45,13 +52,30 @@ query ({VARIABLES}) {{ instrument(symbol: "AAPL") {{ page: bars({PAGE}) {{ {EDGE
     "riskRules": f"query ({VARIABLES}) {{ desk {{ page: riskRules({PAGE}) {{ {EDGES} }} }} }}",
     "cases": f"query ({VARIABLES}) {{ desk {{ page: cases({PAGE}) {{ {EDGES} }} }} }}",
     "cases that are open": f"query ({VARIABLES}) {{ desk {{ page: cases(status: OPEN, {PAGE}) {{ {EDGES} }} }} }}",
+    "closes": f"query ({VARIABLES}) {{ desk {{ page: closes({PAGE}) {{ {EDGES} }} }} }}",
+    "changes of a close": f"""
+query ($close: ID!, {VARIABLES}) {{ node(id: $close) {{ ... on DailyClose {{
+  page: changes({PAGE}) {{ {EDGES} }}
+}} }} }}""",
+    "manualJournals": f"query ({VARIABLES}) {{ desk {{ page: manualJournals({PAGE}) {{ {EDGES} }} }} }}",
+    "reconciliations": f"query ({VARIABLES}) {{ desk {{ page: reconciliations({PAGE}) {{ {EDGES} }} }} }}",
     "entries of a case": f"""
 query ($case: ID!, {VARIABLES}) {{ node(id: $case) {{ ... on Case {{
   page: entries({PAGE}) {{ {EDGES.replace("id", "note")} }}
 }} }} }}""",
 }
 #: What only operators see.
-OPERATORS = {"marketOrders", "riskRules", "cases", "cases that are open", "entries of a case"}
+OPERATORS = {
+    "marketOrders",
+    "riskRules",
+    "cases",
+    "cases that are open",
+    "entries of a case",
+    "closes",
+    "changes of a close",
+    "manualJournals",
+    "reconciliations",
+}
 SYMBOLS = ("AAPL", "KO", "MSFT", "PEP", "XOM", "BTC", "ETH")
 
 
@@ -66,6 +90,7 @@ async def account(situation: Situation) -> str:
     for _ in range(5):
         await opened(ann)
     await rules_and_cases(situation)
+    await books(situation)
     bars = [
         (
             site.world.instrument("AAPL").id,
@@ -96,9 +121,29 @@ async def rules_and_cases(situation: Situation) -> None:
         await commits.submit(note, Note(case, f"note {number}", "test"))
 
 
+async def books(situation: Situation) -> None:
+    """Eight closes, the last of which what follows changed; six journals by hand, and as many reconciliations."""
+    world = situation.site.world
+    keeping, day = Keeping(world), date(2026, 11, 16)
+    for number in range(7):
+        on = day + timedelta(days=number)
+        await world.commits.submit(close_days, CloseDay(on, ends_at(on), number + 1, "", [], []))
+        lines = [Line(Kind.CASH, Kind.FIRM_BANK, USD, UNIT)]
+        id_ = await world.commits.submit(propose_journals, ProposeJournal(lines, "A test", "ann"))
+        await world.commits.submit(approve, Decide(id_, "bob"))
+        await keeping.reconcile()
+    on = world.market.today()
+    made = await world.commits.submit(close_days, CloseDay(on, ends_at(on), await keeping.head() - 20, "", [], []))
+    situation.ids["close"] = encode_id("DailyClose", made.id)
+
+
+def named(situation: Situation) -> dict[str, str]:
+    return {name: situation.id(name) for name in ("case", "close")}
+
+
 async def page(situation: Situation, account: str, of: str, **asked: Any) -> Any:
     client: Client = situation.operator if of in OPERATORS else situation.ann
-    found: Any = await client.ask(LISTS[of], id=account, case=situation.id("case"), **asked)
+    found: Any = await client.ask(LISTS[of], id=account, **named(situation), **asked)
     while "page" not in found:
         [found] = found.values()
     return found["page"]
@@ -168,7 +213,7 @@ async def test_one_to_a_hundred_from_one_end(
 async def test_how_many_must_be_said(situation: Situation, account: str, of: str) -> None:
     client = situation.operator if of in OPERATORS else situation.ann
     for asked in ({}, {"first": 101}):
-        [error] = (await client.answer(LISTS[of], id=account, case=situation.id("case"), **asked))["errors"]
+        [error] = (await client.answer(LISTS[of], id=account, **named(situation), **asked))["errors"]
         assert error["extensions"] == {"code": "PAGE_INVALID", "path": ["first"]}
 
 

@@ -20,8 +20,10 @@ from graphql import (
 )
 
 import schema as schema_room
+from app.accounting.errors import JournalError, ReconcileError
 from app.banking.types import CashError
 from app.cases.errors import CaseError
+from app.clients.close import CloseAccountError
 from app.clients.open import OpenAccountError
 from app.ledger.idempotency import IdempotencyError
 from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
@@ -44,23 +46,33 @@ CODES: dict[str, list[type[StrEnum]]] = {
     "CancelOrderErrorCode": [CancelOrderError, RequestError, IdempotencyError],
     "OperateErrorCode": [OrdersOperateError, RequestError, IdempotencyError],
     "OpenAccountErrorCode": [OpenAccountError, RequestError, IdempotencyError],
+    "CloseAccountErrorCode": [CloseAccountError, RequestError, IdempotencyError],
     "CashErrorCode": [CashError, RequestError, IdempotencyError],
     "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
     "EndRiskRuleErrorCode": [EndRuleError, RequestError, IdempotencyError],
     "ReleaseKillSwitchErrorCode": [ReleaseError, RequestError, IdempotencyError],
+    "ManualJournalErrorCode": [JournalError, RequestError, IdempotencyError],
+    "ReconcileErrorCode": [ReconcileError, RequestError, IdempotencyError],
     "CaseErrorCode": [CaseError, RequestError, IdempotencyError],
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {
     "Restatement.entries",
     "Shortage.holds",
+    "CustomerReserve.lines",
+    "DailyClose.custody",
+    "DailyClose.totals",
     "Desk.custody",
     "JournalEntry.transfers",
+    "ManualJournal.lines",
     "MarketOrder.executions",
     "Order.executions",
     "OrderPreview.refusals",
     "OrderPreview.warnings",
     "Query.nodes",
+    "Reconciliation.breaks",
+    "TrialBalance.rows",
+    "TrialBalance.totals",
     "Viewer.roles",
 }
 

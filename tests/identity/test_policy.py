@@ -22,6 +22,7 @@ ALLOWED = {
     (Action.VIEW_ACCOUNT, Role.INVESTOR, ME),
     (Action.TRADE, Role.INVESTOR, ME),
     (Action.MOVE_CASH, Role.INVESTOR, ME),
+    (Action.CLOSE_ACCOUNT, Role.INVESTOR, ME),
     (Action.OPEN_ACCOUNT, Role.INVESTOR, ME),
     (Action.OPEN_ACCOUNT, Role.INVESTOR, OTHER),  # opening is for oneself whatever is named
     (Action.VIEW_ACCOUNT, Role.OPERATOR, ME),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+import app.accounting.tables
 import app.cases.tables
 import app.clients.tables
 import app.ledger.tables

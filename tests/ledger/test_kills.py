@@ -66,20 +66,25 @@ async def _post_until_killed(
         for writer, file in enumerate(files)
     ]
     enough = random.randint(200, 1_500)
-    while sum(file.read_bytes().count(b"\n") for file in files if file.exists()) < enough:
+    while _lines(files) < enough:
         assert all(writer.returncode is None for writer in writers), "a writer failed by itself"
         await asyncio.sleep(random.random() / 50)
     if victim == "a writer":
         writers[0].kill()
         assert await writers[0].wait() == -signal.SIGKILL
-        at_least = sum(file.read_bytes().count(b"\n") for file in files) + 100
-        while sum(file.read_bytes().count(b"\n") for file in files) < at_least:  # the other one goes on
+        at_least = _lines(files) + 100
+        while _lines(files) < at_least:  # the other one goes on
             await asyncio.sleep(0.01)
         writers[1].kill()
         await writers[1].wait()
     else:
         os.kill(_server(home), signal.SIGKILL)
         assert [await writer.wait() for writer in writers] == [LOST] * WRITERS
+
+
+def _lines(files: list[Path]) -> int:
+    """How many answers were written down so far."""
+    return sum(file.read_bytes().count(b"\n") for file in files if file.exists())
 
 
 def _server(home: Path) -> int:

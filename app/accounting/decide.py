@@ -1,0 +1,187 @@
+"""Deciding about a journal by hand: approved by another operator it is posted; otherwise it is void in the end.
+
+What the ledger declines stays proposed: nothing has changed, and it can be approved later or rejected.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.accounting.errors import JournalError
+from app.accounting.propose import MAX_REASON, told
+from app.accounting.reverse import reversible
+from app.accounting.rows import journal_from
+from app.accounting.types import JournalKind, JournalStatus, ManualJournal
+from app.kernel.errors import Refusal
+from app.kernel.events import EventType, NewEvent
+from app.kernel.money import to_text, to_units
+from app.kernel.texts import is_text
+from app.ledger.chart import USD, Kind, address, asset_of, kind_of
+from app.ledger.commit import Batch
+from app.ledger.postings import reversal
+from app.ledger.receivables import owed_by_book
+from app.ledger.types import Entry, RefusalReason, Refused
+
+ENGINE = "engine"
+#: So many expired proposals are marked in one commit.
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """What ``actor`` makes of a proposal; ``note`` says why, where that needs to be said."""
+
+    journal_id: UUID
+    actor: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireJournals:
+    """Mark what nobody has decided about in time."""
+
+
+async def approve(batch: Batch, commands: Sequence[Decide]) -> list[UUID | Refusal]:
+    """Post each, if somebody else proposed it; answers its id."""
+    return [await _approve(batch, command) for command in commands]
+
+
+async def reject(batch: Batch, commands: Sequence[Decide]) -> list[UUID | Refusal]:
+    """End each with the reason why it shall not be."""
+    return [await _void(batch, command, JournalStatus.REJECTED) for command in commands]
+
+
+async def withdraw_journals(batch: Batch, commands: Sequence[Decide]) -> list[UUID | Refusal]:
+    """End each, by who proposed it."""
+    return [await _void(batch, command, JournalStatus.WITHDRAWN) for command in commands]
+
+
+async def expire_journals(batch: Batch, commands: Sequence[ExpireJournals]) -> list[int]:
+    """End what nobody has decided about in time; answers how many."""
+    rows = await batch.connection.fetch(_EXPIRED, batch.journal.id, batch.recorded_at, CHUNK)
+    for row in rows:
+        await _end(batch, journal_from(row), JournalStatus.EXPIRED, ENGINE, None, None)
+    return [len(rows)] * len(commands)
+
+
+async def _approve(batch: Batch, command: Decide) -> UUID | Refusal:
+    journal = await _open(batch, command.journal_id)
+    if isinstance(journal, Refusal):
+        return journal
+    if journal.proposed_by == command.actor:
+        message = "You proposed it yourself; somebody else must look at it. You may withdraw it."
+        return Refusal(JournalError.FOUR_EYES, message, "journalId")
+    entry = await _entry(batch, journal, command.actor)
+    if isinstance(entry, Refusal):
+        return entry
+    [verdict] = await batch.post([entry])
+    if isinstance(verdict, Refused):
+        return await _declined(batch, verdict)
+    await _end(batch, journal, JournalStatus.POSTED, command.actor, None, verdict.position)
+    return journal.id
+
+
+async def _void(batch: Batch, command: Decide, status: JournalStatus) -> UUID | Refusal:
+    journal = await _open(batch, command.journal_id)
+    if isinstance(journal, Refusal):
+        return journal
+    if status is JournalStatus.WITHDRAWN and journal.proposed_by != command.actor:
+        message = f"{journal.proposed_by} proposed it and alone may withdraw it; you may reject it."
+        return Refusal(JournalError.NOT_YOURS, message, "journalId")
+    if status is JournalStatus.REJECTED and not is_text(command.note, MAX_REASON):
+        message = f"Say why, in 1 to {MAX_REASON} printable characters, got {len(command.note)}."
+        return Refusal(JournalError.REASON_INVALID, message, "reason")
+    await _end(batch, journal, status, command.actor, command.note.strip() or None, None)
+    return journal.id
+
+
+async def _open(batch: Batch, id_: UUID) -> ManualJournal | Refusal:
+    row = await batch.connection.fetchrow(
+        "SELECT * FROM manual_journal WHERE id = $1 AND journal_id = $2", id_, batch.journal.id
+    )
+    assert row is not None, "who asks has seen it"
+    journal = journal_from(row)
+    overdue = journal.expires_at <= batch.recorded_at
+    if journal.status is not JournalStatus.PROPOSED or overdue:
+        status = JournalStatus.EXPIRED if journal.status is JournalStatus.PROPOSED else journal.status
+        message = f"It is {status.lower()} already; propose a new one if it is still needed."
+        return Refusal(JournalError.NOT_OPEN, message, "journalId")
+    return journal
+
+
+async def _entry(batch: Batch, journal: ManualJournal, actor: str) -> Entry | Refusal:
+    owed = (await owed_by_book(batch.connection, [journal.book_id])).get(journal.book_id, 0)
+    data: dict[str, Any] = {"journal": str(journal.id), "proposed_by": journal.proposed_by}
+    effective_at = journal.effective_at or batch.effective_at
+    if journal.kind is JournalKind.JOURNAL:
+        if refusal := _too_much_repaid(journal, owed):
+            return refusal
+        event = NewEvent(
+            journal.book_id, EventType.MANUAL_JOURNAL, actor, effective_at, correlation=journal.id, data=data
+        )
+        return Entry(event, journal.lines)
+    assert journal.reverses is not None, "a reversal says what it reverses"
+    found = await reversible(batch, journal.reverses, by=journal.id)
+    if isinstance(found, Refusal):
+        return found
+    data |= {"reverses": found.position, "type": found.type}
+    event = NewEvent(
+        found.book,
+        EventType.REVERSAL,
+        actor,
+        effective_at,
+        cause=found.correlation,
+        correlation=journal.id,
+        data=data,
+    )
+    return Entry(event, reversal(found.moved, found.book, owed))
+
+
+def _too_much_repaid(journal: ManualJournal, owed: int) -> Refusal | None:
+    receivable = address(journal.book_id, USD, Kind.RECEIVABLE)
+    repaid = sum(leg.amount for leg in journal.lines if leg.credit == receivable)
+    new_debt = sum(leg.amount for leg in journal.lines if leg.debit == receivable)
+    if repaid <= owed + new_debt:
+        return None
+    message = f"The customer owes {to_text(owed)}, so {to_text(repaid)} can't be made good; credit SETTLED instead."
+    return Refusal(JournalError.MORE_THAN_OWED, message, "journalId")
+
+
+async def _declined(batch: Batch, verdict: Refused) -> Refusal:
+    """The ledger's refusal in words."""
+    if verdict.reason is RefusalReason.CLOSED or verdict.account is None:
+        message = "The account is closed: nothing can be posted to it any more. Reject the journal."
+        return Refusal(JournalError.ACCOUNT_CLOSED, message, "journalId")
+    balance = await batch.connection.fetchval("SELECT balance FROM ledger.account WHERE id = $1", verdict.account)
+    there = 0 if balance is None else to_units(balance)
+    kind, asset = kind_of(verdict.account), asset_of(verdict.account)
+    code = await batch.connection.fetchval("SELECT code FROM ledger.asset WHERE id = $1", asset)
+    message = (
+        f"{kind.name} has {to_text(there)} {code}, and {to_text(verdict.shortage)} is lacking; it stays proposed, so"
+        " approve it when there is enough, or reject it."
+    )
+    return Refusal(JournalError.INSUFFICIENT, message, "journalId")
+
+
+async def _end(
+    batch: Batch, journal: ManualJournal, status: JournalStatus, actor: str, note: str | None, position: int | None
+) -> None:
+    await batch.connection.execute(
+        "UPDATE manual_journal SET status = $2, decided_by = $3, decided_at = $4, decision = $5, position = $6"
+        " WHERE id = $1",
+        journal.id,
+        status.value,
+        actor,
+        batch.recorded_at,
+        note,
+        position,
+    )
+    if status is not JournalStatus.POSTED:
+        event = told(batch, EventType(f"MANUAL_JOURNAL_{status}"), journal.id, actor, journal.kind)
+        await batch.post_facts([Entry(event)])
+
+
+_EXPIRED = """
+SELECT * FROM manual_journal WHERE journal_id = $1 AND status = 'PROPOSED' AND expires_at <= $2 ORDER BY id LIMIT $3
+"""

@@ -1,0 +1,10 @@
+"""The firm's books: daily closes, manual journals, reconciliations."""
+
+from migrations.script import run_script
+
+revision = "0013"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    run_script("0013_accounting.sql")

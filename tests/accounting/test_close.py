@@ -1,0 +1,129 @@
+"""The daily close: one for each business date, the same whoever makes it and however late, and never changed."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from app.accounting.bookkeeper import Bookkeeper
+from app.accounting.decide import Decide, approve
+from app.accounting.lines import Line
+from app.accounting.propose import ProposeJournal, propose_journals
+from app.accounting.reads import changes_since
+from app.kernel.money import UNIT
+from app.kernel.paging import PageOf
+from app.ledger.chart import USD, Kind
+from app.market.types import Side
+from tests.accounting.keeping import ANN, BOB, Keeping
+from tests.world import World, running
+
+pytestmark = pytest.mark.asyncio
+
+#: The world begins on Wednesday; Thursday is Thanksgiving.
+WEDNESDAY, FRIDAY, MONDAY = date(2026, 11, 25), date(2026, 11, 27), date(2026, 11, 30)
+
+
+def noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
+
+
+async def test_a_close_for_each_business_date(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping, investor = Keeping(world), await world.investor(100)
+        await keeping.bookkeeper.run_due()
+        assert await keeping.closes() == [], "the day is not over"
+        await world.place(investor, Side.BUY, "AAPL", amount="50.00")
+        await world.pass_time(200)
+        wednesdays = await keeping.books()
+        await world.jump(noon(date(2026, 11, 28)))
+        await world.investor(7)
+        await world.jump(noon(MONDAY))
+        fridays = await keeping.head()
+        await keeping.bookkeeper.run_due()
+        found = await keeping.closes()
+        assert [close.business_date for close in found] == [WEDNESDAY, FRIDAY]
+        assert found[0].hash == wednesdays.hash
+        assert (found[0].position, list(found[0].totals)) == (wednesdays.position, wednesdays.totals)
+        assert found[1].position < fridays, "what happened on Saturday is Monday's"
+        assert all(close.balanced and not close.custody for close in found)
+        assert found[0].ends_at == datetime(2026, 11, 26, 5, tzinfo=UTC)
+        before = await world.everything()
+        await keeping.bookkeeper.run_due()
+        assert await world.everything() == before
+
+
+async def test_the_same_however_late_and_by_how_many(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        await world.investor(100)
+        expected = await keeping.books()
+        await world.jump(noon(MONDAY))
+        await world.investor(1_000)
+        await world.jump(noon(date(2026, 12, 3)))
+        others = [Bookkeeper(world.pool, world.writers, world.market, None, clock=world.clock) for _ in range(3)]
+        await asyncio.gather(*(each.run_due() for each in others))
+        found = await keeping.closes()
+        assert [close.business_date.day for close in found] == [25, 27, 30, 1, 2]
+        assert (found[0].position, found[0].hash) == (expected.position, expected.hash)
+        assert found[0].position == found[1].position < found[2].position
+        told = await world.pool.fetchval("SELECT count(*) FROM ledger.event WHERE type = 'BOOKS_CLOSED'")
+        assert told == 5
+
+
+async def test_what_comes_later_for_a_day_does_not_change_its_close_but_is_shown(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping, investor = Keeping(world), await world.investor(100)
+        earlier = world.clock.now()
+        await world.jump(noon(FRIDAY))
+        await keeping.bookkeeper.run_due()
+        [close] = await keeping.closes()
+        assert await changes(world, keeping) == []
+        lines = [Line(Kind.PROMO, Kind.SETTLED, USD, UNIT)]
+        command = ProposeJournal(lines, "Forgotten", ANN, investor.id, investor.book_id, earlier)
+        id_ = await world.commits.submit(propose_journals, command)
+        await world.commits.submit(approve, Decide(id_, BOB))
+        journal = await keeping.journal(id_)
+        assert await keeping.closes() == [close]
+        assert (await keeping.books(close.position)).hash == close.hash
+        assert await changes(world, keeping) == [journal.position]
+
+
+async def changes(world: World, keeping: Keeping) -> list[int]:
+    async with world.read() as api:
+        page = await changes_since(api, (await keeping.closes())[0], PageOf(10))
+    return [event.position for event in page.items]
+
+
+async def test_books_that_do_not_add_up_are_a_case(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        await world.investor(100)
+        root = await asyncpg.connect(database_url)
+        await root.execute("UPDATE ledger.account SET balance = balance + 1 WHERE kind = $1", Kind.SETTLED)
+        await root.close()
+        await world.jump(noon(FRIDAY))
+        await keeping.bookkeeper.run_due()
+        [close] = await keeping.closes()
+        assert not close.balanced
+        assert [(each["kind"], each["status"]) for each in await case_rows(world)] == [("BOOKS_UNBALANCED", "OPEN")]
+        [case] = await case_rows(world)
+        assert case["summary"] == "The books of 2026-11-25 do not add up: asset 1: debits 100.00, credits 101.00."
+
+
+async def case_rows(world: World) -> list[asyncpg.Record]:
+    return list(await world.pool.fetch("SELECT kind, status, summary FROM ops_case"))
+
+
+async def test_nobody_changes_a_close(database_url: str) -> None:
+    async with running(database_url) as world:
+        for statement in ("UPDATE daily_close SET hash = ''", "DELETE FROM daily_close"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await world.pool.execute(statement)
+
+
+async def test_a_tenant_in_which_nothing_happened_has_nothing_to_close(database_url: str) -> None:
+    async with running(database_url) as world:
+        await world.jump(noon(MONDAY) + timedelta(days=30))
+        await Keeping(world).bookkeeper.run_due()
+        assert await Keeping(world).closes() == []
