@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from broadcaster import Broadcast
 
+from app.corporate_actions import job as corporate_actions
 from app.fix_venues import fix_venue
 from app.infra.database import api_engine, engine_pool
 from app.infra.doorbell import PostgresDoorbell
@@ -16,11 +17,11 @@ from app.kernel.clock import SystemClock
 from app.ledger.writers import Writers
 from app.market import clock as market_clock
 from app.market.beat import beat
-from app.market.bridge import load_quotes
 from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.load import load
 from app.market.market import Market
+from app.market.splits import load_split_quotes, watch
 from app.market.types import InstrumentKind
 from app.orders.engine import OrderEngine
 from app.settings import Settings
@@ -47,7 +48,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
     try:
         async with pool.acquire() as connection:
             loaded = await load(connection)
-            quotes = await load_quotes(connection, settings.market_seed)
+            quotes = await load_split_quotes(connection, settings.market_seed)
             profiles = await load_profiles(connection)
             market_time = await market_clock.resume(connection, clock, speed=settings.market_speed)
         if loaded.bars:
@@ -71,6 +72,8 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
+                tasks.create_task(watch(pool, quotes.splits), name="splits"),
+                tasks.create_task(corporate_actions.run(pool, writers, market), name="corporate actions"),
             ]
             try:
                 yield Services(
