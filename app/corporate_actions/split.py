@@ -1,7 +1,10 @@
-"""A split or reverse split is applied: open trades, then customers in chunks, then the house. Each chunk is a commit
-after which customers + house = custodian + street, and says in the action's row how far it came."""
+"""A split or reverse split is applied: open trades and the house, then customers in chunks, at last what is left over.
+
+Each chunk is a commit after which customers + house = custodian + street, and says in the action's row how far it came.
+"""
 
 from dataclasses import replace
+from typing import Any
 
 from app.corporate_actions.arithmetic import left_over, scaled
 from app.corporate_actions.fractions import pay_for_fractions, surrender
@@ -30,7 +33,7 @@ async def apply_split(batch: Batch, action: CorporateAction) -> None:
         case Stage.HOLDERS:
             await _holders(batch, action)
         case _:
-            await _house(batch, action)
+            await _finish(batch, action)
 
 
 async def _trades(batch: Batch, action: CorporateAction) -> None:
@@ -38,10 +41,24 @@ async def _trades(batch: Batch, action: CorporateAction) -> None:
     done = await adjust_trades(batch, action.id, asset, terms.new_shares, terms.old_shares)
     if done.trades:
         data = data_of(action) | {"trades": done.trades, "quantity": to_text(done.street)}
-        event = _event(batch.journal.outside, action, **data)
+        event = _event(batch.journal.outside, action, data)
         await batch.post_facts([Entry(event, change_street(batch.journal, asset, done.street))])
     if done.trades < CHUNK:
-        await set_progress(batch, action, replace(action.progress, stage=Stage.HOLDERS))
+        # The house before customers: what it takes of them for cash is in the new terms already.
+        await _house(batch, action)
+
+
+async def _house(batch: Batch, action: CorporateAction) -> None:
+    asset, house, done = action.instrument_id, batch.journal.house, action.progress
+    old = await the_house(batch, asset)
+    new = Holder(house, _scaled(action, old.held), _scaled(action, old.owed))
+    legs = [
+        *change_shares(batch.journal, address(house, asset, Kind.INVENTORY), asset, new.held - old.held),
+        *change_shares(batch.journal, address(house, asset, Kind.SHORT), asset, new.owed - old.owed),
+    ]
+    await batch.post_facts([Entry(_event(house, action, _figures(action, old, new)), legs)])
+    progress = replace(done, stage=Stage.HOLDERS, shares_before=old.total, shares_after=new.total)
+    await set_progress(batch, action, progress)
 
 
 async def _holders(batch: Batch, action: CorporateAction) -> None:
@@ -71,35 +88,31 @@ async def _holders(batch: Batch, action: CorporateAction) -> None:
 
 def _changed(batch: Batch, action: CorporateAction, old: Holder, new: Holder) -> Entry:
     asset = action.instrument_id
-    data = data_of(action) | {"before": to_text(old.total), "after": to_text(new.total)}
     legs = [
         *change_shares(batch.journal, address(old.book, asset, Kind.POSITION), asset, new.held - old.held),
         *change_shares(batch.journal, address(old.book, asset, Kind.RECEIVABLE), asset, new.owed - old.owed),
     ]
-    return Entry(_event(old.book, action, **data), legs)
+    return Entry(_event(old.book, action, _figures(action, old, new)), legs)
 
 
-async def _house(batch: Batch, action: CorporateAction) -> None:
+def _figures(action: CorporateAction, old: Holder, new: Holder) -> dict[str, Any]:
+    return data_of(action) | {"before": to_text(old.total), "after": to_text(new.total)}
+
+
+async def _finish(batch: Batch, action: CorporateAction) -> None:
+    """What everybody's rounding left over is the house's; trading goes on."""
     terms, asset, done = action.terms, action.instrument_id, action.progress
-    old = await the_house(batch, asset)
-    held, owed = _scaled(action, old.held), _scaled(action, old.owed)
-    before, after = done.shares_before + old.total, done.shares_after + held + owed
-    rest = left_over(before, after, terms.new_shares, terms.old_shares)
-    data = data_of(action) | {
-        "before": to_text(old.total),
-        "after": to_text(held + owed + rest),
-        "rounding": to_text(rest),
-    }
-    house = batch.journal.house
-    legs = [
-        *change_shares(batch.journal, address(house, asset, Kind.INVENTORY), asset, held + rest - old.held),
-        *change_shares(batch.journal, address(house, asset, Kind.SHORT), asset, owed - old.owed),
-    ]
-    entries = [Entry(_event(house, action, **data), legs)]
-    entries += surrender(batch, action, asset, after + rest, held + rest)
+    rest = left_over(done.shares_before, done.shares_after, terms.new_shares, terms.old_shares)
+    inventory = address(batch.journal.house, asset, Kind.INVENTORY)
+    entries: list[Entry] = []
+    if rest:
+        event = _event(batch.journal.house, action, data_of(action) | {"rounding": to_text(rest)})
+        entries.append(Entry(event, change_shares(batch.journal, inventory, asset, rest)))
+    held = (await the_house(batch, asset)).held + rest
+    entries += surrender(batch, action, asset, done.shares_after + rest, held)
     entries.append(told(batch, action, EventType.CORPORATE_ACTION_COMPLETED, accounts=done.accounts))
     await batch.post_facts(entries)
-    await set_progress(batch, action, replace(done, shares_before=before, shares_after=after + rest))
+    await set_progress(batch, action, replace(done, shares_after=done.shares_after + rest))
     await set_status(batch, action, ActionStatus.COMPLETED)
     await resume(batch, action.halt_rule_id, f"{action.kind} completed", ENGINE)
 
@@ -108,6 +121,6 @@ def _scaled(action: CorporateAction, quantity: int) -> int:
     return scaled(quantity, action.terms.new_shares, action.terms.old_shares)
 
 
-def _event(book: int, action: CorporateAction, **data: object) -> NewEvent:
+def _event(book: int, action: CorporateAction, data: dict[str, Any]) -> NewEvent:
     assert action.begun_at is not None, "it has begun"
     return NewEvent(book, EventType(action.kind), ENGINE, action.begun_at, correlation=action.id, data=data)

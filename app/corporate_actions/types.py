@@ -40,7 +40,7 @@ class Fractions(StrEnum):
 
 
 class Stage(StrEnum):
-    """What of an action is done in chunks, in this order: open trades, customers, and at last the house."""
+    """What of an action is done in chunks, in this order: open trades, customers, and at last what is the house's."""
 
     TRADES = "TRADES"
     HOLDERS = "HOLDERS"

@@ -12,6 +12,8 @@ def change_shares(journal: Journal, account: int, asset: int, change: int) -> li
 
     ``account`` is the address of a position, of the house's inventory, or of shares that somebody owes.
     """
+    if not change:
+        return []
     company = address(journal.outside, asset, Kind.CORPORATE_ACTION)
     custodian = address(journal.outside, asset, Kind.CUSTODIAN)
     if change >= 0:
@@ -95,6 +97,8 @@ def merger_cash(journal: Journal, book: int, amount: int, owed: int) -> list[Leg
         address(journal.outside, USD, Kind.CORPORATE_ACTION),
         address(journal.outside, USD, Kind.FBO),
     )
+    if not amount:
+        return []
     if amount < 0:
         return [Leg(address(book, USD, Kind.RECEIVABLE), company, -amount), Leg(company, fbo, -amount)]
     settled = address(book, USD, Kind.SETTLED)
