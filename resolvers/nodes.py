@@ -9,7 +9,7 @@ from uuid import UUID
 from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
 from app.kernel.paging import MAX_PAGE
-from resolvers import accounts, cases, desk, journal, market, orders, risk
+from resolvers import accounts, cases, corporate_actions, desk, journal, market, orders, risk
 from resolvers.context import Context
 from resolvers.ids import decode_id
 from resolvers.paging import number_key
@@ -47,6 +47,11 @@ async def _case(context: Context, key: str) -> Any:
     return await cases.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
 
 
+async def _corporate_action(context: Context, key: str) -> Any:
+    visible = may(context.principal, Action.VIEW_DESK)
+    return await corporate_actions.find(context, UUID(key)) if visible else None
+
+
 async def _risk_rule(context: Context, key: str) -> Any:
     return await risk.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
 
@@ -58,6 +63,7 @@ async def _order(context: Context, key: str) -> Any:
 _FINDERS: dict[str, Callable[[Context, str], Awaitable[Any]]] = {
     "Account": _account,
     "Case": _case,
+    "CorporateAction": _corporate_action,
     "Instrument": _instrument,
     "JournalEntry": _entry,
     "MarketOrder": _market_order,

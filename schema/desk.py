@@ -9,12 +9,14 @@ import strawberry
 from app.kernel import events
 from app.ledger import reads as ledger
 from resolvers import cases as resolve_cases
+from resolvers import corporate_actions as resolve_actions
 from resolvers import desk as resolve
 from resolvers import market as resolve_market
 from resolvers import risk as resolve_risk
 from resolvers.ids import encode_cursor, encode_id
 from resolvers.paging import asked_page
 from schema.cases import Case, Status
+from schema.corporate_actions import CorporateAction
 from schema.event_types import EventType
 from schema.market import Instrument
 from schema.market_orders import MarketOrder
@@ -135,6 +137,13 @@ async def _cases(
     return connection(page, lambda case: case.id)
 
 
+async def _corporate_actions(
+    info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Any:
+    page = await resolve_actions.actions_page(info.context, asked_page(first, after, last, before, UUID))
+    return connection(page, lambda action: action.id)
+
+
 @strawberry.type(description="The whole tenant at a glance.")
 class Desk:
     custody: list[Custody] = strawberry.field(resolver=_custody, description="Where every share is, by instrument.")
@@ -149,6 +158,9 @@ class Desk:
     )
     risk_rules: Connection[RiskRule] = strawberry.field(
         resolver=_risk_rules, description="Rules that orders must keep, and those that ended, newest first."
+    )
+    corporate_actions: Connection[CorporateAction] = strawberry.field(
+        resolver=_corporate_actions, description="Splits, dividends and mergers, the newest announced first."
     )
     cases: Connection[Case] = strawberry.field(
         resolver=_cases, description="What a person must decide, and what was decided, newest first."

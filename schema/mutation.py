@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, banking, cases, operate, risk, trading
+from schema import accounts, banking, cases, corporate_actions, operate, risk, trading
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
@@ -55,6 +55,14 @@ class Mutation:
     ask_venue_again: operate.AskVenueAgainPayload = strawberry.mutation(
         resolver=operate.ask_venue_again,
         description="Have the venue asked where a market order stands, for operators: what it tells is taken in.",
+    )
+    announce_corporate_action: corporate_actions.AnnounceCorporateActionPayload = strawberry.mutation(
+        resolver=corporate_actions.announce_corporate_action,
+        description="Announce a split, a dividend or a merger, for operators: it is carried out on its dates.",
+    )
+    cancel_corporate_action: corporate_actions.CancelCorporateActionPayload = strawberry.mutation(
+        resolver=corporate_actions.cancel_corporate_action,
+        description="Cancel a corporate action that has not begun, for operators.",
     )
     assign_case: cases.CasePayload = strawberry.mutation(
         resolver=cases.assign_case, description="Give a case to an operator, for operators."

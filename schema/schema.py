@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import Account
 from schema.cases import Case
+from schema.corporate_actions import CorporateAction
 from schema.journal import JournalEntry
 from schema.market import Instrument
 from schema.market_orders import MarketOrder
@@ -19,6 +20,6 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[Account, Case, Instrument, JournalEntry, MarketOrder, Order, RiskRule],
+    types=[Account, Case, CorporateAction, Instrument, JournalEntry, MarketOrder, Order, RiskRule],
     config=StrawberryConfig(scalar_map={Decimal: DECIMAL}),
 )

@@ -23,6 +23,7 @@ import schema as schema_room
 from app.banking.types import CashError
 from app.cases.errors import CaseError
 from app.clients.open import OpenAccountError
+from app.corporate_actions.errors import AnnounceError, CancelActionError
 from app.ledger.idempotency import IdempotencyError
 from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
 from app.orders.operate import OperateError as OrdersOperateError
@@ -48,6 +49,8 @@ CODES: dict[str, list[type[StrEnum]]] = {
     "SetRiskRuleErrorCode": [SetRuleError, RequestError, IdempotencyError],
     "EndRiskRuleErrorCode": [EndRuleError, RequestError, IdempotencyError],
     "ReleaseKillSwitchErrorCode": [ReleaseError, RequestError, IdempotencyError],
+    "AnnounceCorporateActionErrorCode": [AnnounceError, RequestError, IdempotencyError],
+    "CancelCorporateActionErrorCode": [CancelActionError, RequestError, IdempotencyError],
     "CaseErrorCode": [CaseError, RequestError, IdempotencyError],
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
