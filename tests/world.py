@@ -207,6 +207,7 @@ _TABLES = (
     "cash_settlement",
     "corporate_action",
     "dividend_entitlement",
+    "terms_change",
     "instrument_split",
     "risk_rule",
     "cash_violation",

@@ -22,6 +22,7 @@ from app.corporate_actions.types import ActionKind, ActionStatus, CorporateActio
 from app.kernel.events import EventType
 from app.ledger.commit import Batch
 from app.orders.clear import end_orders, is_clear, is_settled
+from app.orders.old_terms import change_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ async def _clear(batch: Batch, action: CorporateAction) -> bool:
         or (merger and not await is_settled(batch, action.instrument_id))
     ):
         return False
+    await change_terms(batch, action.instrument_id, action.id)
     await set_status(batch, action, ActionStatus.APPLYING, Stage.HOLDERS if merger else Stage.TRADES, begins=True)
     return True
 

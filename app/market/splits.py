@@ -78,7 +78,7 @@ def in_terms(quote: Quote, factor: Fraction) -> Quote:
     """The quote of shares of which ``factor`` stand for one: at the tick, bid and ask a tick or more from the last."""
     last = _at_tick(quote.last, factor)
     step = tick(last)
-    bid, ask = int(quote.bid / factor), -int(-quote.ask / factor)
+    bid, ask = int(quote.bid / factor), int(quote.ask / factor)
     return replace(
         quote,
         last=last,

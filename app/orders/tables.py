@@ -197,6 +197,16 @@ trade_settlement = Table(
     Column("adjusted_by", Uuid),
 )
 
+terms_change = Table(
+    "terms_change",
+    metadata,
+    Column("journal_id", Integer, primary_key=True),
+    Column("instrument_id", Integer, primary_key=True),
+    Column("changed_at", DateTime(timezone=True), primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("action_id", Uuid, nullable=False),
+)
+
 cash_settlement = Table(
     "cash_settlement",
     metadata,

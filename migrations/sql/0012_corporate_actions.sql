@@ -100,3 +100,15 @@ CREATE INDEX lot_holders ON lot (tenant_id, instrument_id, book_id);
 ALTER TABLE trade_settlement ADD adjusted_by uuid;
 COMMENT ON COLUMN trade_settlement.adjusted_by IS 'the last corporate action that changed the quantity that is due';
 CREATE INDEX trade_settlement_open ON trade_settlement (journal_id, instrument_id) WHERE settled_at IS NULL;
+
+-- What was dealt before is in other terms than what is dealt since: a venue that takes some of it back later means those.
+CREATE TABLE terms_change (
+  journal_id    integer NOT NULL,
+  instrument_id integer NOT NULL,
+  changed_at    timestamptz NOT NULL,
+  tenant_id     uuid NOT NULL REFERENCES tenant,
+  action_id     uuid NOT NULL,
+  PRIMARY KEY (journal_id, instrument_id, changed_at)
+);
+CALL isolate_by_tenant('terms_change');
+REVOKE UPDATE ON terms_change FROM wealthgraph_engine;

@@ -1,21 +1,29 @@
 """Splits and reverse splits: everybody has what they had, in other terms, to the unit; nothing is dealt in between."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
 
 from app.corporate_actions.types import ActionKind, ActionStatus, Fractions
 from app.kernel.errors import Refusal
-from app.kernel.events import EventType
+from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text
-from app.ledger.chart import Kind
+from app.ledger.chart import Kind, address
+from app.ledger.commit import Batch
+from app.ledger.types import Entry, Leg
 from app.market.types import Side, TimeInForce
+from app.orders.reports import Heard
 from app.orders.types import OrderStatus
+from app.risk.end import EndRule, end_rules
 from app.risk.errors import RiskError
+from app.venues.port import Report, ReportKind
 from tests.corporate_actions.company import FRIDAY, MONDAY, Company, terms, units
 from tests.world import WEDNESDAY, running
 
 pytestmark = pytest.mark.asyncio
+
+_EXECUTION = "SELECT venue_execution_id FROM execution WHERE market_order_id = $1"
 
 
 async def test_a_split_from_announcing_to_the_end(database_url: str) -> None:
@@ -149,4 +157,88 @@ async def test_fractions_are_kept_unless_they_are_paid_for(database_url: str) ->
         assert await world.shares(ann, "KO") == 700_000_001 // 3
         assert [each[:2] for each in await ko.lots(ann)] == [(700_000_001 // 3, cost)]
         assert await ko.sold_by(id_) == []
+        await ko.check()
+
+
+async def test_what_a_venue_takes_back_of_older_deals_is_for_a_person(database_url: str) -> None:
+    """Its figures are in the old terms: nothing is posted, once or again, and there is a case about it."""
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann = await world.investor(10_000)
+        order = await world.place(ann, Side.BUY, "KO", quantity="3")
+        await world.pass_time(1_000)
+        made = (await world.order(order)).market_order_id
+        assert made is not None
+        execution = await world.pool.fetchval(_EXECUTION, made)
+        await ko.announce(ActionKind.SPLIT, terms("2", "1"), FRIDAY)
+        await ko.begin(FRIDAY)
+        await ko.take_effect(FRIDAY)
+        report = Report("paper", made, ReportKind.BUST, world.clock.now(), "b1", 0, 0, refers_to=execution)
+        assert (await world.told(report)).heard is Heard.TAKEN
+        assert await world.shares(ann, "KO") == units("6")
+        [case] = await world.pool.fetch("SELECT id, subject_id, summary FROM ops_case")
+        assert case["subject_id"] == made
+        assert "before the terms of the share changed" in case["summary"]
+        await world.told(report)
+        assert await world.pool.fetchval("SELECT count(*) FROM ops_case") == 1
+        await ko.check()
+        # What is dealt since is taken back as ever.
+        order = await world.place(ann, Side.BUY, "KO", quantity="3")
+        await world.pass_time(1_000)
+        made = (await world.order(order)).market_order_id
+        assert made is not None
+        execution = await world.pool.fetchval(_EXECUTION, made)
+        await world.told(Report("paper", made, ReportKind.BUST, world.clock.now(), "b2", 0, 0, refers_to=execution))
+        assert await world.shares(ann, "KO") == units("6")
+        await ko.check()
+
+
+async def test_a_halt_that_somebody_ends_holds_again(database_url: str) -> None:
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann = await ko.holder("3")
+        id_ = await ko.announce(ActionKind.SPLIT, terms("2", "1"), FRIDAY)
+        await ko.begin(FRIDAY)
+        rule = await world.pool.fetchval("SELECT id FROM risk_rule WHERE ended_at IS NULL")
+        await world.commits.submit(end_rules, EndRule(rule, "A slip", "operator:2"))
+        await world.act()
+        with pytest.raises(Refusal) as refused:
+            await world.place(ann, Side.SELL, "KO", quantity="1")
+        assert refused.value.code is RiskError.TRADING_HALTED
+        await ko.take_effect(FRIDAY)
+        assert (await ko.action(id_)).status is ActionStatus.COMPLETED
+        await ko.sell(ann, "1")
+        await ko.check()
+
+
+async def test_owed_shares_follow_too(database_url: str) -> None:
+    """A customer sold what a bust took away: three shares are owed before, six after; the house's own likewise."""
+    async with running(database_url) as world:
+        ko, house = Company(world), world.commits.journal.house
+        ann, bob, asset = await ko.holder("1"), await ko.holder("10"), world.instrument("KO").id
+
+        async def owe(batch: Batch, commands: Sequence[None]) -> list[None]:
+            event = NewEvent(ann.book_id, EventType.ORDER_TRADE_CORRECTED, "test", world.clock.now())
+            custodian = address(batch.journal.outside, asset, Kind.CUSTODIAN)
+            owed = [address(bob.book_id, asset, Kind.RECEIVABLE), address(house, asset, Kind.SHORT)]
+            out = [Leg(address(bob.book_id, asset, Kind.POSITION), custodian, units("10"))]
+            await batch.post_facts([Entry(event, [*out, *(Leg(each, custodian, units("3")) for each in owed)])])
+            await batch.connection.execute(
+                "UPDATE lot SET remaining = 0, remaining_cost = 0 WHERE book_id = $1", bob.book_id
+            )
+            return [None]
+
+        await world.commits.submit(owe, None)
+        await ko.check()
+        await ko.announce(ActionKind.SPLIT, terms("2", "1"), FRIDAY)
+        await ko.begin(FRIDAY)
+        await world.jump(ko.effective_at(FRIDAY))
+        await world.act()
+        owed = await world.pool.fetch(
+            "SELECT kind, balance FROM ledger.account WHERE asset_id = $1 AND kind = ANY ($2) AND balance <> 0",
+            asset,
+            [Kind.RECEIVABLE, Kind.SHORT],
+        )
+        assert {(row["kind"], row["balance"]) for row in owed} == {(Kind.RECEIVABLE, -6), (Kind.SHORT, -6)}
+        assert await world.shares(ann, "KO") == units("2")
         await ko.check()
