@@ -78,6 +78,7 @@ async def test_every_tenant_announces_what_the_market_splits(database_url: str) 
         ko = Company(here)
         await here.pool.execute("INSERT INTO instrument_split VALUES ($1, $2, 4, 1)", KO.id, ko.effective_at(FRIDAY))
         ann, bob = await ko.holder("1"), await Company(there).holder("2")
+        await here.pass_time(2_000)  # this process leads, and deals for both
         for world in (here, there):
             await Company(world).announce(ActionKind.SPLIT, terms("4", "1"), FRIDAY)
         for world in (here, there):
