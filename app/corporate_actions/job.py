@@ -60,7 +60,7 @@ async def run(pool: EnginePool, writers: Writers, market: Market) -> None:
 
 _DUE = """
 SELECT journal_id, array_agg(id ORDER BY ex_date, id) AS ids FROM corporate_action
-WHERE status IN ('CLEARING', 'APPLYING', 'ACCRUING', 'PAYING') OR (status = 'ANNOUNCED' AND begins_at <= $1)
-   OR (status = 'ACCRUED' AND pay_date <= $2)
+WHERE status NOT IN ('COMPLETED', 'CANCELED') AND (status <> 'ANNOUNCED' OR begins_at <= $1)
+  AND (status <> 'ACCRUED' OR pay_date <= $2)
 GROUP BY journal_id
 """

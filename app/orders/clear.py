@@ -40,8 +40,9 @@ async def is_settled(batch: Batch, instrument_id: int) -> bool:
 
 _CLEAR = """
 SELECT NOT EXISTS (SELECT 1 FROM customer_order WHERE journal_id = $1 AND instrument_id = $2 AND ended_at IS NULL)
-   AND NOT EXISTS (SELECT 1 FROM market_order WHERE journal_id = $1 AND instrument_id = $2 AND (ended_at IS NULL
-                   OR filled_quantity <> allocated_quantity OR filled_amount <> allocated_amount))
+   AND NOT EXISTS (SELECT 1 FROM market_order WHERE journal_id = $1 AND instrument_id = $2 AND ended_at IS NULL)
+   AND NOT EXISTS (SELECT 1 FROM market_order WHERE journal_id = $1 AND instrument_id = $2
+                   AND (filled_quantity <> allocated_quantity OR filled_amount <> allocated_amount))
    AND NOT EXISTS (SELECT 1 FROM allocation_run r JOIN market_order m ON m.id = r.market_order_id
                    WHERE m.journal_id = $1 AND m.instrument_id = $2)
    AND NOT EXISTS (SELECT 1 FROM ledger.account

@@ -11,9 +11,12 @@ from app.corporate_actions.announce import announce
 from app.corporate_actions.check import Announce
 from app.corporate_actions.reads import actions_by_id
 from app.corporate_actions.types import ActionKind, CorporateAction, Fractions, Terms
-from app.kernel.events import Event, EventType
+from app.kernel.events import Event, EventType, NewEvent
 from app.kernel.money import parse, to_units
+from app.ledger.chart import USD, Kind, address
+from app.ledger.commit import Batch
 from app.ledger.reads import custody_proof, streams_after
+from app.ledger.types import Entry, Leg
 from app.market.calendar import calendar_of
 from app.market.types import Side
 from tests.orders.checks import faults_in_the_books
@@ -100,6 +103,18 @@ class Company:
         async with self.world.read() as connection:
             found = (await streams_after(connection, [(book, 0)], 500))[book, 0]
         return [event for event in found if event.type in types]
+
+    async def owe(self, account: Account, dollars: str) -> None:
+        """A fact that costs more than there is."""
+        journal, book = self.world.commits.journal, account.book_id
+
+        async def charge(batch: Batch, commands: Sequence[None]) -> list[None]:
+            event = NewEvent(book, EventType.WITHDRAWAL, "test", batch.effective_at)
+            legs = [Leg(address(book, USD, Kind.RECEIVABLE), address(journal.outside, USD, Kind.FBO), units(dollars))]
+            await batch.post_facts([Entry(event, legs)])
+            return [None]
+
+        await self.world.commits.submit(charge, None)
 
     async def check(self) -> None:
         """Custody, sums, lots, replay: all as it must be at any moment."""

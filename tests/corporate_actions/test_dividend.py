@@ -1,6 +1,5 @@
 """Dividends: due to who held when the ex-date began, paid on the pay date, to the cent; the company's sum adds up."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pytest
@@ -8,11 +7,9 @@ import pytest
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
 from app.corporate_actions.types import ActionKind, ActionStatus
-from app.kernel.events import EventType, NewEvent
+from app.kernel.events import EventType
 from app.kernel.money import CENT, to_units
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch
-from app.ledger.types import Entry, Leg
 from tests.corporate_actions.company import MONDAY, Company, terms, units
 from tests.world import WEDNESDAY, World, running
 
@@ -95,7 +92,7 @@ async def test_who_buys_on_the_ex_date_gets_nothing_and_who_sells_then_keeps_it(
 
 async def test_what_is_owed_is_repaid_from_it(database_url: str) -> None:
     async with running(database_url) as world:
-        ko, journal = Company(world), world.commits.journal
+        ko = Company(world)
         ann = await ko.holder("10")
         await world.jump(WEDNESDAY.replace(day=27))
         await ko.announce(ActionKind.DIVIDEND, terms(cash="2"), pay_date=PAID_ON)
@@ -103,14 +100,7 @@ async def test_what_is_owed_is_repaid_from_it(database_url: str) -> None:
         settled = (await world.cash(ann)).settled
         await world.commits.submit(withdraw, CashMovement(ann.book_id, settled, "test"))
 
-        async def charge(batch: Batch, commands: Sequence[None]) -> list[None]:
-            """A fact that costs more than there is."""
-            event = NewEvent(ann.book_id, EventType.WITHDRAWAL, "test", world.clock.now())
-            owed, bank = address(ann.book_id, USD, Kind.RECEIVABLE), address(journal.outside, USD, Kind.FBO)
-            await batch.post_facts([Entry(event, [Leg(owed, bank, units("12.50"))])])
-            return [None]
-
-        await world.commits.submit(charge, None)
+        await ko.owe(ann, "12.50")
         await pay_day(world)
         cash = await world.cash(ann)
         assert (cash.receivable, cash.settled) == (0, units("7.50"))

@@ -99,3 +99,23 @@ async def test_it_waits_until_the_last_trades_have_settled(database_url: str) ->
         assert (await ko.action(id_)).status is ActionStatus.COMPLETED
         assert await world.shares(ann, "PEP") == units("3")
         await ko.check()
+
+
+@pytest.mark.parametrize(("owed", "left"), [("60", "0"), ("130", "0"), ("500", "300")])
+async def test_what_is_owed_is_repaid_once_from_all_that_comes(database_url: str, owed: str, left: str) -> None:
+    """$125 for the shares and $75 for half a one."""
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann = await ko.holder("5")
+        await world.jump(WEDNESDAY.replace(day=30))
+        day = MONDAY.replace(month=12, day=2)
+        given = terms("1", "2", cash="25", price="150", fractions=Fractions.CASH)
+        await ko.announce(ActionKind.MERGER, given, day, into=world.instrument("PEP"))
+        settled = (await world.cash(ann)).settled
+        await ko.owe(ann, owed)
+        await ko.begin(day)
+        await ko.take_effect(day)
+        cash = await world.cash(ann)
+        assert cash.receivable == -units(left)
+        assert cash.settled == settled + units("200") - (units(owed) - units(left))
+        await ko.check()
