@@ -108,7 +108,13 @@ async def _any_action(url: str, people: list[Investor], given_: tuple[ActionKind
             assert (await ko.action(id_)).status is ActionStatus.ACCRUED
             await world.jump(WEDNESDAY.replace(month=12, day=15))
             await world.act()
-        assert (await ko.action(id_)).status is ActionStatus.COMPLETED
+        done = await ko.action(id_)
+        assert done.status is ActionStatus.COMPLETED
+        if terms.new_shares:  # the company gives for all shares together, and all of that is somebody's
+            progress = done.progress
+            assert progress.shares_after == progress.shares_before * terms.new_shares // terms.old_shares
+            there = await _custodian(world, "PEP" if into else "KO")
+            assert there == progress.shares_after or (terms.fractions is Fractions.CASH and there % UNIT == 0)
         for each in accounts:
             await _has_its_due(world, each, kind, terms, held[each.id], money[each.id])
         await ko.check()
@@ -132,6 +138,14 @@ async def _trade(world: World, ko: Company, people: list[Investor]) -> list[Acco
             )
     await world.pass_time(500, 100)
     return accounts
+
+
+async def _custodian(world: World, symbol: str) -> int:
+    found = await world.pool.fetchval(
+        "SELECT -coalesce(sum(balance), 0) FROM ledger.account WHERE asset_id = $1 AND kind = ANY ($2)",
+        *(world.instrument(symbol).id, [Kind.CUSTODIAN, Kind.STREET]),
+    )
+    return to_units(found)
 
 
 async def _money(world: World, account: Account) -> int:

@@ -1,6 +1,7 @@
 """Splits and reverse splits: everybody has what they had, in other terms, to the unit; nothing is dealt in between."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -241,4 +242,39 @@ async def test_owed_shares_follow_too(database_url: str) -> None:
         )
         assert {(row["kind"], row["balance"]) for row in owed} == {(Kind.RECEIVABLE, -6), (Kind.SHORT, -6)}
         assert await world.shares(ann, "KO") == units("2")
+        await ko.check()
+
+
+async def test_nothing_is_accepted_from_the_moment_on_even_if_no_job_runs(database_url: str) -> None:
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann = await ko.holder("3")
+        id_ = await ko.announce(ActionKind.SPLIT, terms("2", "1"), FRIDAY)
+        begins = (await ko.action(id_)).begins_at
+        await world.jump(begins - timedelta(seconds=1))
+        await ko.sell(ann, "1")
+        await world.jump(begins)
+        with pytest.raises(Refusal) as refused:
+            await world.place(ann, Side.SELL, "KO", quantity="1")
+        assert refused.value.code is RiskError.TRADING_HALTED
+        assert (await ko.action(id_)).status is ActionStatus.ANNOUNCED
+
+
+async def test_what_comes_to_nothing_is_a_loss(database_url: str) -> None:
+    """Less than a unit of 1e-8 can't be kept: what it had cost was lost, and the shares are the house's."""
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann, bob = await ko.holder("1.00005"), await ko.holder("2")
+        await ko.sell(ann, "1")
+        await world.jump(WEDNESDAY.replace(day=27))
+        [(left, cost, _)] = await ko.lots(ann)
+        assert (left, await world.shares(ann, "KO")) == (5_000, 5_000)
+        id_ = await ko.announce(ActionKind.REVERSE_SPLIT, terms("1", "10000"))
+        await ko.begin(MONDAY)
+        await ko.take_effect(MONDAY)
+        assert (await world.shares(ann, "KO"), await ko.lots(ann)) == (0, [])
+        assert await ko.sold_by(id_) == [(5_000, cost, 0)]
+        assert await world.shares(bob, "KO") == units("0.0002")
+        done = (await ko.action(id_)).progress
+        assert done.shares_after == done.shares_before // 10_000
         await ko.check()
