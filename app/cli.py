@@ -258,6 +258,41 @@ def tenant(name: Annotated[str, typer.Argument(help="How it is called; one of th
 
 
 @cli.command()
+def split(
+    symbol: Annotated[str, typer.Argument(help="Whose shares.")],
+    new: Annotated[str, typer.Argument(help="So many new shares, such as 4 ...")],
+    old: Annotated[str, typer.Argument(help="... for so many old ones, such as 1.")],
+    ex_date: Annotated[datetime, typer.Argument(help="The first day at the new terms.", formats=["%Y-%m-%d"])],
+) -> None:
+    """Split a share of the simulated market, for all tenants; each then announces it for its own accounts."""
+
+    async def work(url: str) -> None:
+        from app.corporate_actions.market_split import split_market
+        from app.kernel.clock import SystemClock
+        from app.kernel.money import parse, to_units
+        from app.market.catalogue import INSTRUMENTS
+
+        found = next((each for each in INSTRUMENTS if each.symbol == symbol.upper()), None)
+        if found is None:
+            raise ValueError(f"there is no instrument {symbol!r}")
+        ratio = to_units(parse(new)), to_units(parse(old))
+        connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
+        try:
+            await split_market(connection, SystemClock(), found, *ratio, ex_date.date())
+        finally:
+            await connection.close()
+
+    settings = _settings()
+    with server.database(settings) as url:
+        try:
+            asyncio.run(work(url))
+        except (ValueError, Refusal) as error:
+            typer.echo(f"Nothing was split: {error}", err=True)
+            raise typer.Exit(2) from None
+    typer.echo(f"{symbol.upper()} is split {new} for {old} on {ex_date:%Y-%m-%d}: announce it in each tenant.")
+
+
+@cli.command()
 def schema(
     check: Annotated[bool, typer.Option(help="Compare with the committed file instead of printing.")] = False,
 ) -> None:

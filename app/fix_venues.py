@@ -12,11 +12,11 @@ from app.infra.database import EnginePool, engine_pool
 from app.kernel.clock import Clock, SystemClock
 from app.market import clock as market_clock
 from app.market.beat import beat
-from app.market.bridge import load_quotes
 from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.load import load
 from app.market.market import Market
+from app.market.splits import SplitQuotes, load_split_quotes, watch
 from app.settings import Settings
 from app.venues.fix.adapter import FixVenue
 from app.venues.fix.desk import VenueDesk
@@ -46,7 +46,7 @@ async def serve_sandbox_venue(url: str, settings: Settings) -> None:
     try:
         async with pool.acquire() as connection:
             await load(connection)
-            quotes = await load_quotes(connection, settings.market_seed)
+            quotes = await load_split_quotes(connection, settings.market_seed)
             market_time = await market_clock.resume(connection, clock, speed=settings.market_speed)
         instruments = {each.id: each for each in INSTRUMENTS}
         desk = VenueDesk(
@@ -58,14 +58,20 @@ async def serve_sandbox_venue(url: str, settings: Settings) -> None:
             venue_clock=clock,
             market_clock=market_time,
         )
-        await _serve(desk, pool, market_time, settings)
+        await _serve(desk, pool, market_time, quotes, settings)
     finally:
         await pool.close()
 
 
-async def _serve(desk: VenueDesk, pool: EnginePool, time: market_clock.MarketClock, settings: Settings) -> None:
+async def _serve(
+    desk: VenueDesk, pool: EnginePool, time: market_clock.MarketClock, quotes: SplitQuotes, settings: Settings
+) -> None:
     async with asyncio.TaskGroup() as tasks:
-        working = [tasks.create_task(desk.run(), name="FIX desk"), tasks.create_task(beat(pool, time))]
+        working = [
+            tasks.create_task(desk.run(), name="FIX desk"),
+            tasks.create_task(beat(pool, time)),
+            tasks.create_task(watch(pool, quotes.splits)),
+        ]
         host, port = settings.sandbox_venue_host, settings.sandbox_venue_port
         async with Acceptor([desk.line]).listening(host, port) as port:
             log.info("FIX sandbox venue is open", host=host, port=port, session=str(desk.line.config.id))

@@ -11,6 +11,7 @@ from broadcaster import Broadcast
 from app.accounting.bookkeeper import Bookkeeper
 from app.accounting.paper_custodian import PaperCustodian
 from app.cases.disagreement import report_disagreement
+from app.corporate_actions import job as corporate_actions
 from app.fix_venues import fix_venue
 from app.infra.database import api_engine, engine_pool
 from app.infra.doorbell import PostgresDoorbell
@@ -21,11 +22,11 @@ from app.ledger.audit import Auditor
 from app.ledger.writers import Writers
 from app.market import clock as market_clock
 from app.market.beat import beat
-from app.market.bridge import load_quotes
 from app.market.calendar import calendar_of
 from app.market.catalogue import ALWAYS_OPEN, INSTRUMENTS, XNYS
 from app.market.load import load
 from app.market.market import Market
+from app.market.splits import load_split_quotes, watch
 from app.market.types import InstrumentKind
 from app.orders.engine import OrderEngine
 from app.settings import Settings
@@ -52,7 +53,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
     try:
         async with pool.acquire() as connection:
             loaded = await load(connection)
-            quotes = await load_quotes(connection, settings.market_seed)
+            quotes = await load_split_quotes(connection, settings.market_seed)
             profiles = await load_profiles(connection)
             market_time = await market_clock.resume(connection, clock, speed=settings.market_speed)
         if loaded.bars:
@@ -80,6 +81,8 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 tasks.create_task(bookkeeper.run(), name="bookkeeper"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
                 tasks.create_task(Auditor(pool, clock, partial(report_disagreement, writers)).run(), name="auditor"),
+                tasks.create_task(watch(pool, quotes.splits), name="splits"),
+                tasks.create_task(corporate_actions.run(pool, writers, market), name="corporate actions"),
             ]
             try:
                 yield Services(

@@ -20,6 +20,8 @@ from app.cases.reads import cases_by_id, entries_of
 from app.cases.types import Case, CaseEntry
 from app.clients.reads import accounts_by_book, accounts_by_id
 from app.clients.types import Account
+from app.corporate_actions.reads import actions_by_id
+from app.corporate_actions.types import CorporateAction
 from app.infra.shared_reads import Fetch
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
@@ -119,6 +121,7 @@ class Loaders:
     proven = _Each[int, int](proven_by_journal, 0)
     event = _Each[tuple[int, int], Event | None](events_at, None)
     risk_rule = _Each[UUID, RiskRule | None](rules_by_id, None)
+    corporate_action = _Each[UUID, CorporateAction | None](actions_by_id, None)
     case = _Each[UUID, Case | None](cases_by_id, None)
     case_entries = _Each[tuple[UUID, PageOf[UUID]], Page[CaseEntry]](_paged(entries_of), _NOTHING)
     daily_close = _Each[UUID, DailyClose | None](closes_by_id, None)

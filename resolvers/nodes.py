@@ -9,7 +9,19 @@ from uuid import UUID
 from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
 from app.kernel.paging import MAX_PAGE
-from resolvers import accounting, accounts, cases, desk, journal, manual_journals, market, orders, reconcile, risk
+from resolvers import (
+    accounting,
+    accounts,
+    cases,
+    corporate_actions,
+    desk,
+    journal,
+    manual_journals,
+    market,
+    orders,
+    reconcile,
+    risk,
+)
 from resolvers.context import Context
 from resolvers.ids import decode_id
 from resolvers.paging import number_key
@@ -60,6 +72,11 @@ async def _reconciliation(context: Context, key: str) -> Any:
     return await reconcile.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
 
 
+async def _corporate_action(context: Context, key: str) -> Any:
+    visible = may(context.principal, Action.VIEW_DESK)
+    return await corporate_actions.find(context, UUID(key)) if visible else None
+
+
 async def _risk_rule(context: Context, key: str) -> Any:
     return await risk.find(context, UUID(key)) if may(context.principal, Action.VIEW_DESK) else None
 
@@ -72,6 +89,7 @@ _FINDERS: dict[str, Callable[[Context, str], Awaitable[Any]]] = {
     "Account": _account,
     "Case": _case,
     "DailyClose": _daily_close,
+    "CorporateAction": _corporate_action,
     "Instrument": _instrument,
     "JournalEntry": _entry,
     "LedgerAccount": _ledger_account,

@@ -9,6 +9,7 @@ import strawberry
 from app.kernel import events
 from app.ledger import reads as ledger
 from resolvers import cases as resolve_cases
+from resolvers import corporate_actions as resolve_actions
 from resolvers import desk as resolve
 from resolvers import history as resolve_history
 from resolvers import market as resolve_market
@@ -20,6 +21,7 @@ from schema import manual_journals as journals
 from schema import reconciliations as compared
 from schema.audit import Audit, Replay, replay_account
 from schema.cases import Case, Status
+from schema.corporate_actions import CorporateAction
 from schema.event_types import EventType
 from schema.market import Instrument
 from schema.market_orders import MarketOrder
@@ -144,6 +146,13 @@ async def _cases(
     return connection(page, lambda case: case.id)
 
 
+async def _corporate_actions(
+    info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Any:
+    page = await resolve_actions.actions_page(info.context, asked_page(first, after, last, before, UUID))
+    return connection(page, lambda action: action.id)
+
+
 @strawberry.type(description="The whole tenant at a glance.")
 class Desk:
     custody: list[Custody] = strawberry.field(resolver=_custody, description="Where every share is, by instrument.")
@@ -162,6 +171,9 @@ class Desk:
     )
     risk_rules: Connection[RiskRule] = strawberry.field(
         resolver=_risk_rules, description="Rules that orders must keep, and those that ended, newest first."
+    )
+    corporate_actions: Connection[CorporateAction] = strawberry.field(
+        resolver=_corporate_actions, description="Splits, dividends and mergers, the newest announced first."
     )
     cases: Connection[Case] = strawberry.field(
         resolver=_cases, description="What a person must decide, and what was decided, newest first."

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, audit, banking, cases, manual_journals, operate, risk, trading
+from schema import accounts, audit, banking, cases, corporate_actions, manual_journals, operate, risk, trading
 from schema import reconciliations as compared
 
 
@@ -86,6 +86,14 @@ class Mutation:
     reconcile: compared.ReconcilePayload = strawberry.mutation(
         resolver=compared.reconcile,
         description="Compare our books with what the custodian and the bank say, for operators. Each break is a case.",
+    )
+    announce_corporate_action: corporate_actions.AnnounceCorporateActionPayload = strawberry.mutation(
+        resolver=corporate_actions.announce_corporate_action,
+        description="Announce a split, a dividend or a merger, for operators: it is carried out on its dates.",
+    )
+    cancel_corporate_action: corporate_actions.CancelCorporateActionPayload = strawberry.mutation(
+        resolver=corporate_actions.cancel_corporate_action,
+        description="Cancel a corporate action that has not begun, for operators.",
     )
     assign_case: cases.CasePayload = strawberry.mutation(
         resolver=cases.assign_case, description="Give a case to an operator, for operators."

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.accounting import DailyClose, LedgerAccount
 from schema.accounts import Account
 from schema.cases import Case
+from schema.corporate_actions import CorporateAction
 from schema.journal import JournalEntry
 from schema.manual_journals import ManualJournal
 from schema.market import Instrument
@@ -25,6 +26,7 @@ schema = strawberry.Schema(
     types=[
         Account,
         Case,
+        CorporateAction,
         DailyClose,
         Instrument,
         JournalEntry,

@@ -16,6 +16,7 @@ from app.banking.types import CashMovement
 from app.clients.open import OpenAccount, open_accounts
 from app.clients.reads import accounts_by_id
 from app.clients.types import Account
+from app.corporate_actions.job import carry_out_due
 from app.infra.database import EnginePool, api_engine, engine_pool, reading
 from app.infra.hub import Hub
 from app.kernel.clock import ManualClock
@@ -141,6 +142,13 @@ class World:
         dates = self.market.trade_dates(self.market.instruments[instrument], report.at)
         return await self.commits.submit(apply_reports, Told(report, *dates))
 
+    async def act(self) -> None:
+        """Carry out what is due of corporate actions, and what follows from it for orders."""
+        for _ in range(8):
+            await carry_out_due(self.pool, self.writers, self.market)
+            await self.pass_time(1_000, 250)
+        await carry_out_due(self.pool, self.writers, self.market)
+
     async def pass_time(self, milliseconds: int = 1000, step: int = 50) -> None:
         """Let time go by in steps, doing what falls due."""
         for _ in range(0, milliseconds, step):
@@ -197,6 +205,10 @@ _TABLES = (
     "lot_sale",
     "trade_settlement",
     "cash_settlement",
+    "corporate_action",
+    "dividend_entitlement",
+    "terms_change",
+    "instrument_split",
     "risk_rule",
     "cash_violation",
     "ops_case",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, case, func, select, tuple_
@@ -12,7 +13,8 @@ from app.kernel.errors import Refusal
 from app.kernel.paging import Page, PageOf, page_from
 from app.market.calendar import FIRST_DAY
 from app.market.errors import MarketRefusal
-from app.market.tables import bar, instrument
+from app.market.splits import price_in_terms
+from app.market.tables import bar, instrument, instrument_split
 from app.market.types import Bar, BarInterval, BarSource, Instrument, InstrumentKind
 
 SEARCH_TEXT_LIMIT: Final = 64
@@ -85,7 +87,10 @@ def _name_matches(text: str) -> ColumnElement[bool]:
 async def bars(
     connection: AsyncConnection, instrument_id: int, interval: BarInterval, until: datetime, asked: PageOf[datetime]
 ) -> Page[Bar]:
-    """Bars that ended by ``until`` (the market clock's now: the future must not leak), newest first, keyed by time."""
+    """Bars that ended by ``until`` (the market clock's now: the future must not leak), newest first, keyed by time.
+
+    In the terms of that moment: a split changes all that came before it.
+    """
     statement = select(bar).where(
         bar.c.instrument_id == instrument_id,
         bar.c.interval == interval.value,
@@ -96,7 +101,20 @@ async def bars(
         statement = statement.where(bar.c.time < asked.after)
     statement = statement.order_by(bar.c.time.asc() if asked.backward else bar.c.time.desc())
     rows = await connection.execute(statement.limit(asked.limit + 1))
-    return page_from([_bar(row) for row in rows], asked)
+    factor = await _factor(connection, instrument_id, until)
+    return page_from([_bar(row, factor) for row in rows], asked)
+
+
+async def _factor(connection: AsyncConnection, instrument_id: int, at: datetime) -> Fraction:
+    rows = await connection.execute(
+        select(instrument_split.c.new_shares, instrument_split.c.old_shares).where(
+            instrument_split.c.instrument_id == instrument_id, instrument_split.c.effective_at <= at
+        )
+    )
+    factor = Fraction(1)
+    for new, old in rows:
+        factor *= Fraction(new) / Fraction(old)
+    return factor
 
 
 def _instrument(row: Row[*tuple[Any, ...]]) -> Instrument:
@@ -111,15 +129,18 @@ def _instrument(row: Row[*tuple[Any, ...]]) -> Instrument:
     )
 
 
-def _bar(row: Row[*tuple[Any, ...]]) -> Bar:
+def _bar(row: Row[*tuple[Any, ...]], factor: Fraction) -> Bar:
+    def price(found: Any) -> Any:
+        return found if found is None or factor == 1 else price_in_terms(found, factor)
+
     return Bar(
         instrument_id=row.instrument_id,
         interval=BarInterval(row.interval),
         time=row.time,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        close=row.close,
-        volume=row.volume,
+        open=price(row.open),
+        high=price(row.high),
+        low=price(row.low),
+        close=price(row.close),
+        volume=None if row.volume is None else price_in_terms(row.volume, 1 / factor),
         source=BarSource(row.source),
     )

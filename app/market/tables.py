@@ -54,6 +54,15 @@ bar = Table(
     postgresql_partition_by="RANGE (time)",
 )
 
+instrument_split = Table(
+    "instrument_split",
+    metadata,
+    Column("instrument_id", Integer, ForeignKey("instrument.id"), primary_key=True),
+    Column("effective_at", DateTime(timezone=True), primary_key=True),
+    Column("new_shares", Numeric(38, 8), nullable=False),
+    Column("old_shares", Numeric(38, 8), nullable=False),
+)
+
 market_clock = Table(
     "market_clock",
     metadata,

@@ -1,7 +1,10 @@
-"""Lots: a buy opens one, sales close them first in, first out (Treas. Reg. 1.1012-1(c)). Units of 1e-8."""
+"""Lots: a buy opens one, sales close them first in, first out (Treas. Reg. 1.1012-1(c)). Units of 1e-8.
+
+A split leaves what a position cost as it was, and when it was bought (26 U.S.C. 307(a), 1223(4)).
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -62,3 +65,27 @@ def first_in_first_out(lots: Sequence[Lot], quantity: int, proceeds: int) -> lis
     if left:
         raise ValueError(f"{left} of {quantity} units sold are in no lot")
     return sales
+
+
+def rescaled(lots: Sequence[Lot], new: int, old: int) -> tuple[list[Lot], int]:
+    """The lots of a position, oldest first, when ``new`` shares take the place of ``old``; and the cost of which
+    nothing is left.
+
+    Together they hold the whole position's new quantity, rounded down once; each is less than a unit off. A lot that
+    comes to nothing leaves its cost to the next (the last of them to the one before): the total changes only if
+    nothing at all remains.
+    """
+    made: list[Lot] = []
+    before = cost = 0
+    last: int | None = None
+    for lot in lots:
+        after = before + lot.remaining
+        quantity = after * new // old - before * new // old
+        before, cost = after, cost + lot.remaining_cost
+        made.append(replace(lot, remaining=quantity, remaining_cost=cost if quantity else 0))
+        if quantity:
+            last, cost = len(made) - 1, 0
+    if cost and last is not None:
+        made[last] = replace(made[last], remaining_cost=made[last].remaining_cost + cost)
+        cost = 0
+    return made, cost

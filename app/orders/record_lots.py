@@ -63,7 +63,7 @@ async def _open(batch: Batch, buys: Sequence[tuple[MarketOrder, OrderFill, Poste
         " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::int[], $6::date[], $7::bigint[], $8::bigint[],"
         "   $9::bigint[], $10::date[], $11::bigint[])"
         " AS u(id, order_id, book, instrument, opened_on, quantity, cost, unsettled, due_on, owed)"
-        " ON CONFLICT (order_id, opened_on) DO UPDATE SET"
+        " ON CONFLICT (order_id, opened_on, instrument_id) DO UPDATE SET"
         " quantity = lot.quantity + EXCLUDED.quantity, remaining = lot.remaining + EXCLUDED.remaining,"
         " cost = lot.cost + EXCLUDED.cost, remaining_cost = lot.remaining_cost + EXCLUDED.remaining_cost,"
         " funded_unsettled = lot.funded_unsettled + EXCLUDED.funded_unsettled,"

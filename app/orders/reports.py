@@ -19,6 +19,7 @@ from app.orders.facts import bust_entry, change_entry, execution_entry
 from app.orders.fill import fills_of
 from app.orders.hear import Execution, Hearing, TakenBack, Told, in_order, progress_of
 from app.orders.leave import stay_after_all
+from app.orders.old_terms import in_old_terms
 from app.orders.plan import Participant, Progress, plan
 from app.orders.record_market_orders import record_market_orders, record_venue_orders
 from app.orders.rows import market_order_from, units, venue_order_from
@@ -49,6 +50,9 @@ class Outcome:
 
 async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
     """Take in what venues report; what was known already changes nothing."""
+    everything = told
+    outdated = await in_old_terms(batch, told)
+    told = [each for each in told if each not in outdated]
     early = await _too_early(batch, told)
     by_order = in_order([each for each in told if each not in early])
     hearings = await _hearings(batch, list(by_order))
@@ -81,7 +85,7 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
     await record_market_orders(batch, [each.market_order for each in waiting])
     await record_venue_orders(batch, [each.venue_order for each in hearings.values()])
     await report_late_executions(batch, list(hearings.values()))
-    return [Outcome(heard[each.report.client_order_id], groups) for each in told]
+    return [Outcome(heard.get(each.report.client_order_id, Heard.TAKEN), groups) for each in everything]
 
 
 def _verdict(hearing: Hearing, progress: Progress, by_run: bool) -> Heard:

@@ -164,18 +164,20 @@ lot = Table(
     Column("funded_unsettled", Units, nullable=False),
     Column("funded_owed", Units, nullable=False),
     Column("funding_due_on", Date),
+    Column("from_lot_id", Uuid),
 )
 
 lot_sale = Table(
     "lot_sale",
     metadata,
-    Column("order_id", Uuid, primary_key=True),
-    Column("lot_id", Uuid, primary_key=True),
+    Column("order_id", Uuid),
+    Column("lot_id", Uuid, nullable=False),
     Column("tenant_id", Uuid, nullable=False),
-    Column("sold_on", Date, primary_key=True),
+    Column("sold_on", Date, nullable=False),
     Column("quantity", Units, nullable=False),
     Column("cost", Units, nullable=False),
     Column("proceeds", Units, nullable=False),
+    Column("action_id", Uuid),
 )
 
 trade_settlement = Table(
@@ -192,6 +194,17 @@ trade_settlement = Table(
     Column("house_amount", Units, nullable=False),
     Column("due_on", Date, nullable=False),
     Column("settled_at", DateTime(timezone=True)),
+    Column("adjusted_by", Uuid),
+)
+
+terms_change = Table(
+    "terms_change",
+    metadata,
+    Column("journal_id", Integer, primary_key=True),
+    Column("instrument_id", Integer, primary_key=True),
+    Column("changed_at", DateTime(timezone=True), primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("action_id", Uuid, nullable=False),
 )
 
 cash_settlement = Table(

@@ -16,7 +16,7 @@ async def take_back_purchases(batch: Batch, fills: Sequence[tuple[OrderFill, int
     What was sold of them meanwhile comes out of the position's other lots, oldest first.
     """
     for fill, given in fills:
-        lots = await _lots_of_order(batch, fill.order.id)
+        lots = await _lots_of_order(batch, fill)
         left, cost_left = given, -fill.last_amount
         for lot in lots:
             gone = min(left, lot.remaining)
@@ -102,10 +102,13 @@ async def _close_oldest(batch: Batch, book: int, instrument: int, quantity: int)
         await _reduce(batch, closed.lot_id, closed.quantity, closed.cost, of_purchase=False)
 
 
-async def _lots_of_order(batch: Batch, order_id: UUID) -> list[Lot]:
+async def _lots_of_order(batch: Batch, fill: OrderFill) -> list[Lot]:
     """The order's lots, newest first."""
     rows = await batch.connection.fetch(
-        "SELECT id, opened_on, remaining, remaining_cost FROM lot WHERE order_id = $1 ORDER BY opened_on DESC", order_id
+        "SELECT id, opened_on, remaining, remaining_cost FROM lot WHERE order_id = $1 AND instrument_id = $2"
+        " ORDER BY opened_on DESC",
+        fill.order.id,
+        fill.order.instrument_id,
     )
     return [Lot(id_, day, units(remaining), units(cost)) for id_, day, remaining, cost in rows]
 

@@ -15,6 +15,7 @@ from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
+from app.corporate_actions.types import ActionKind
 from app.infra.database import API_ROLE, ENGINE_ROLE, EngineConnection
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
@@ -31,6 +32,8 @@ from app.risk.violations import record_violations
 from tests.accounting.keeping import Keeping
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site, serving
+from tests.corporate_actions.company import Company, terms
+from tests.corporate_actions.test_dividend import PAID_ON
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,17 +99,20 @@ async def two(shared_url: str) -> AsyncIterator[Two]:
 #: Rows for tables that only hold some for a moment, or on a bad day.
 _RARELY_FILLED = """
 INSERT INTO allocation_run SELECT id, tenant_id, 1, 1, 'OPEN', NULL, NULL, 0, NULL FROM market_order;
-INSERT INTO ledger.snapshot SELECT journal_id, id, 1, sequence, balance FROM ledger.account
+INSERT INTO ledger.snapshot SELECT journal_id, id, 1, sequence, balance FROM ledger.account;
+INSERT INTO dividend_entitlement SELECT id, 1, tenant_id, 1, 1 FROM corporate_action;
+INSERT INTO terms_change SELECT journal_id, instrument_id, announced_at, tenant_id, id FROM corporate_action
 """
 
 
 async def busy(world: World) -> None:
-    """Rows in every table: a buy, a sale of it all, a violation, a rule and a case."""
+    """Rows in every table: a buy, a sale of it all, a violation, a rule, a case and a dividend."""
     ann = await world.investor(1_000)
     await world.place(ann, Side.BUY, "AAPL", amount="100.00")
     await world.pass_time(200)
     await world.place(ann, Side.SELL, "AAPL", everything=True)
     await world.pass_time(200)
+    await Company(world).announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
     await world.commits.submit(set_rules, SetRule(RuleKind.HALTED, "A test", "test", scope=Scope(None, 2)))
     subject = Subject(SubjectType.ACCOUNT, ann.id)
     await world.commits.submit(open_cases, OpenCase(CaseKind.VENUE_ORDER_UNCLEAR, subject, "A test", "test"))

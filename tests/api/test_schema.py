@@ -25,6 +25,7 @@ from app.banking.types import CashError
 from app.cases.errors import CaseError
 from app.clients.close import CloseAccountError
 from app.clients.open import OpenAccountError
+from app.corporate_actions.errors import AnnounceError, CancelActionError
 from app.ledger.idempotency import IdempotencyError
 from app.orders.errors import CancelOrderError, PlaceOrderError, ReplaceOrderError
 from app.orders.operate import OperateError as OrdersOperateError
@@ -53,6 +54,8 @@ CODES: dict[str, list[type[StrEnum]]] = {
     "ReleaseKillSwitchErrorCode": [ReleaseError, RequestError, IdempotencyError],
     "ManualJournalErrorCode": [JournalError, RequestError, IdempotencyError],
     "ReconcileErrorCode": [ReconcileError, RequestError, IdempotencyError],
+    "AnnounceCorporateActionErrorCode": [AnnounceError, RequestError, IdempotencyError],
+    "CancelCorporateActionErrorCode": [CancelActionError, RequestError, IdempotencyError],
     "CaseErrorCode": [CaseError, RequestError, IdempotencyError],
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
