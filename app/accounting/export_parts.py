@@ -88,9 +88,16 @@ PARTS: Final = (
     Part(
         "lot_sales",
         ("lot_sale",),
-        "SELECT s.order_id, s.lot_id, s.sold_on, s.quantity, s.cost, s.proceeds FROM customer_order o"
-        " JOIN lot_sale s ON s.order_id = o.id WHERE o.account_id = $1 AND o.book_id = $2"
-        " ORDER BY s.order_id, s.lot_id, s.sold_on",
+        "SELECT s.order_id, s.action_id AS corporate_action_id, s.lot_id, s.sold_on, s.quantity, s.cost, s.proceeds"
+        " FROM lot l JOIN lot_sale s ON s.lot_id = l.id WHERE $1::uuid IS NOT NULL AND l.book_id = $2"
+        " ORDER BY s.sold_on, s.lot_id, s.order_id",
+    ),
+    Part(
+        "dividends",
+        ("dividend_entitlement", "corporate_action"),
+        "SELECT c.id, i.symbol, c.ex_date, c.pay_date, d.quantity, d.amount, d.paid_at FROM dividend_entitlement d"
+        " JOIN corporate_action c ON c.id = d.action_id JOIN instrument i ON i.id = c.instrument_id"
+        " WHERE $1::uuid IS NOT NULL AND d.book_id = $2 ORDER BY c.id",
     ),
     Part(
         "proceeds",

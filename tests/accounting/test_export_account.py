@@ -91,6 +91,7 @@ async def test_all_of_it_and_nobody_elses(database_url: str) -> None:
             "executions": 2,
             "lots": 1,
             "lot_sales": 1,
+            "dividends": 0,
             "proceeds": 1,
             "violations": 0,
             "rules": 1,
