@@ -41,11 +41,8 @@ async def trial_balance_at(fetch: Fetch, journal_id: int, position: int) -> Tria
 
 
 async def outside_at(fetch: Fetch, journal_id: int, outside: int, at: datetime) -> dict[tuple[Kind, int], int]:
-    """What banks and the custodian keep for us by our books, counting what took effect by then, by kind and asset.
-
-    Whenever it was recorded. Nothing up to the last close before then can have taken effect later, so only what came
-    after that close is looked at.
-    """
+    """What banks and the custodian keep for us by our books, by kind and asset: all that took effect by then, whenever
+    it was recorded."""
     low, high = accounts_of(outside)
     kinds = [Kind.FBO.value, Kind.FIRM_BANK.value, Kind.CUSTODIAN.value]
     rows = await fetch(_OUTSIDE, journal_id, low, high, kinds, at)
@@ -66,18 +63,7 @@ WHERE was <> 0 GROUP BY kind, asset_id ORDER BY kind, asset_id
 """
 
 _OUTSIDE = """
-WITH past AS (
-  SELECT coalesce(max(position), 0) AS position FROM daily_close WHERE journal_id = $1 AND ends_at <= $5),
-later AS MATERIALIZED (
-  SELECT e.position FROM ledger.event e, past
-  WHERE e.journal_id = $1 AND e.position > past.position AND e.effective_at > $5),
-since AS MATERIALIZED (
-  SELECT t.debit_account_id AS account, -t.amount AS change
-  FROM ledger.transfer t JOIN later ON later.position = t.position
-  WHERE t.journal_id = $1 AND t.debit_account_id BETWEEN $2 AND $3
-  UNION ALL
-  SELECT t.credit_account_id, t.amount FROM ledger.transfer t JOIN later ON later.position = t.position
-  WHERE t.journal_id = $1 AND t.credit_account_id BETWEEN $2 AND $3)
-SELECT a.id, a.balance - coalesce((SELECT sum(change) FROM since WHERE since.account = a.id), 0)
-FROM ledger.account a WHERE a.id BETWEEN $2 AND $3 AND a.kind = ANY ($4) ORDER BY a.id
+SELECT b.account_id, b.balance FROM ledger.journal_head h, ledger.effective_balances_at(
+  h.journal_id, ARRAY(SELECT id FROM ledger.account WHERE id BETWEEN $2 AND $3 AND kind = ANY ($4)), $5, h.position
+) AS b WHERE h.journal_id = $1 ORDER BY b.account_id
 """

@@ -55,9 +55,9 @@ async def next_to_close(connection: EngineConnection, journal_id: int, today: da
             day = next_after(last["business_date"])
         if day >= today:
             return None
-        covered = 0 if last is None else last["position"]
         end = ends_at(day)
-        position = await connection.fetchval(_CUT, journal_id, covered, end)
+        cut = "SELECT ledger.effective_position_at($1, $2::timestamptz - interval '1 microsecond')"
+        position = await connection.fetchval(cut, journal_id, end)
         return _found(day, end, await trial_balance_at(connection.fetch, journal_id, position))
 
 
@@ -122,13 +122,6 @@ def _case(close: DailyClose) -> OpenCase:
 _LAST = "SELECT business_date, position FROM daily_close WHERE journal_id = $1 ORDER BY business_date DESC LIMIT 1"
 _BEGUN = "SELECT effective_at FROM ledger.event WHERE journal_id = $1 AND position = 1"
 _FIND = "SELECT * FROM daily_close WHERE journal_id = $1 AND business_date = $2"
-
-_CUT = """
-SELECT coalesce(
-  (SELECT position - 1 FROM ledger.event WHERE journal_id = $1 AND position > $2 AND effective_at >= $3
-   ORDER BY position LIMIT 1),
-  (SELECT position FROM ledger.journal_head WHERE journal_id = $1))
-"""
 
 _INSERT = """
 INSERT INTO daily_close (id, tenant_id, journal_id, business_date, ends_at, position, hash, totals, custody, balanced,

@@ -15,6 +15,7 @@ from app.accounting.types import DailyClose, JournalStatus, ManualJournal, Recon
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import BookKind, Kind
+from app.ledger.history import came_late
 from app.ledger.reads import events_at
 from app.ledger.tables import account, book, event
 
@@ -37,7 +38,10 @@ async def closes_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict
 async def changes_since(connection: AsyncConnection, close: DailyClose, asked: PageOf[int]) -> Page[Event]:
     """Entries recorded after a close that took effect before its end, oldest first, keyed by position."""
     query = select(event.c.position).where(
-        event.c.journal_id == close.journal_id, event.c.position > close.position, event.c.effective_at < close.ends_at
+        event.c.journal_id == close.journal_id,
+        event.c.position > close.position,
+        came_late(),
+        event.c.effective_at < close.ends_at,
     )
     if asked.after is not None:
         query = query.where(event.c.position > asked.after)

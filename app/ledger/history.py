@@ -8,12 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, and_, column, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.infra.database import Units
-from app.kernel.events import Event, Lateness
+from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import USD, Kind, asset_of, kind_of
 from app.ledger.reads import CASH_KINDS, events_by_query
@@ -115,10 +127,15 @@ async def restated_since(
         event.c.journal_id == journal_id,
         event.c.position > known,
         event.c.book_id == book,
-        event.c.lateness > Lateness.ON_TIME,
+        came_late(),
         event.c.effective_at <= at,
     )
     return await events_by_query(connection, query.order_by(event.c.sequence).limit(limit))
+
+
+def came_late() -> ColumnElement[bool]:
+    """Whether an event is late, in the words of the index that holds only these."""
+    return event.c.lateness > literal_column("0")
 
 
 async def entries_of(
