@@ -23,6 +23,7 @@ from app.market.load import load
 from app.market.market import Market
 from app.market.types import InstrumentKind
 from app.orders.engine import OrderEngine
+from app.proofs import sealer_of, seals_of
 from app.settings import Settings
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperVenue
@@ -64,6 +65,8 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 by_name[exchange.name] = exchange
                 routes[InstrumentKind.EQUITY] = exchange.name
                 connections.append(tasks.create_task(exchange.run(), name="FIX session"))
+            seals = seals_of(settings)
+            sealer = sealer_of(pool, writers, seals, clock)
             venues = Venues(by_name, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
             running_tasks = [
@@ -71,6 +74,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 tasks.create_task(hub.run(), name="hub"),
                 tasks.create_task(engine.run(), name="order engine"),
                 tasks.create_task(beat(pool, market_time), name="market clock"),
+                tasks.create_task(sealer.run(), name="sealer"),
             ]
             try:
                 yield Services(
@@ -82,6 +86,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                     orders=engine,
                     hub=hub,
                     clock=clock,
+                    seals=seals,
                     sandbox_rail=settings.sandbox_rail,
                     simulated=True,
                 )

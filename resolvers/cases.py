@@ -20,6 +20,7 @@ _NODES = {
     SubjectType.ACCOUNT: "Account",
     SubjectType.ORDER: "Order",
     SubjectType.MARKET_ORDER: "MarketOrder",
+    SubjectType.TENANT: "Tenant",
 }
 
 

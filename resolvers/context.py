@@ -16,6 +16,7 @@ from app.kernel.principal import Principal
 from app.ledger.writers import Writers
 from app.market.market import Market
 from app.orders.engine import OrderEngine
+from app.proof.seal import Seals
 from resolvers.loaders import Loaders
 
 K = TypeVar("K")
@@ -34,6 +35,7 @@ class Services:
     orders: OrderEngine
     hub: Hub
     clock: Clock
+    seals: Seals
     sandbox_rail: bool
     simulated: bool
 

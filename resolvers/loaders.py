@@ -29,6 +29,8 @@ from app.orders.reads import (
     venue_orders_of,
 )
 from app.orders.types import MarketOrder, Order, VenueOrderState
+from app.proof.prove import entry_proofs
+from app.proof.types import EntryProof
 from app.risk.reads import rules_by_id
 from app.risk.types import RiskRule
 
@@ -105,6 +107,7 @@ class Loaders:
     risk_rule = _Each[UUID, RiskRule | None](rules_by_id, None)
     case = _Each[UUID, Case | None](cases_by_id, None)
     case_entries = _Each[tuple[UUID, PageOf[UUID]], Page[CaseEntry]](_paged(entries_of), _NOTHING)
+    proof = _Each[tuple[int, int], EntryProof | None](entry_proofs, None)
     transfers = _Each[tuple[int, int], list[Transfer]](transfers_at, [])
 
     def __init__(self, read: Read) -> None:

@@ -22,14 +22,22 @@ describe(
     CaseKind,
     "CaseKind",
     "What has to be decided.",
-    {"VENUE_ORDER_UNCLEAR": "What became of an order at its venue, which does not say so itself."},
+    {
+        "VENUE_ORDER_UNCLEAR": "What became of an order at its venue, which does not say so itself.",
+        "LOG_CONTRADICTS_CHECKPOINT": "The journal is not the one that was signed: somebody may have changed it.",
+    },
 )
 SubjectType: TypeAlias = cases.SubjectType
 describe(
     SubjectType,
     "CaseSubjectType",
     "What a case can be about.",
-    {"ACCOUNT": "An `Account`.", "ORDER": "An `Order`.", "MARKET_ORDER": "A `MarketOrder`."},
+    {
+        "ACCOUNT": "An `Account`.",
+        "ORDER": "An `Order`.",
+        "MARKET_ORDER": "A `MarketOrder`.",
+        "TENANT": "All of the tenant, which is no node.",
+    },
 )
 CaseStatus: TypeAlias = cases.CaseStatus
 describe(

@@ -11,6 +11,7 @@ class CaseKind(StrEnum):
     """What has to be decided. An open list: a room that brings cases adds its own."""
 
     VENUE_ORDER_UNCLEAR = "VENUE_ORDER_UNCLEAR"
+    LOG_CONTRADICTS_CHECKPOINT = "LOG_CONTRADICTS_CHECKPOINT"
 
 
 class SubjectType(StrEnum):
@@ -19,6 +20,7 @@ class SubjectType(StrEnum):
     ACCOUNT = "ACCOUNT"
     ORDER = "ORDER"
     MARKET_ORDER = "MARKET_ORDER"
+    TENANT = "TENANT"
 
 
 class CaseStatus(StrEnum):

@@ -7,6 +7,7 @@ the verifier adds the amounts up itself.
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,15 +22,15 @@ _CHUNK: Final = 200
 
 
 async def history(
-    connection: AsyncConnection, under: PublishedCheckpoint, account: str, book: int
+    connection: AsyncConnection, under: PublishedCheckpoint, account: UUID, book: int
 ) -> AsyncIterator[str]:
-    """The lines, without their ends. ``account`` is how the reader knows the account; ``book`` is its book."""
+    """The lines, without their ends. The first entry of the account's ``book`` is its opening, which names it."""
     journal = under.journal_id
     driver = driver_of(connection)
     entries = await driver.fetchval(_LAST, journal, book, under.size) or 0
     yield _line(
         {
-            "history": account,
+            "account": str(account),
             "journal": journal,
             "book": book,
             "entries": entries,

@@ -167,6 +167,7 @@ async def serving(url: str, *, sandbox_rail: bool = True) -> AsyncIterator[Site]
             orders=world.engine,
             hub=world.hub,
             clock=world.clock,
+            seals=world.seals,
             sandbox_rail=sandbox_rail,
             simulated=True,
         )

@@ -52,7 +52,9 @@ CODES: dict[str, list[type[StrEnum]]] = {
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {
+    "ConsistencyProof.path",
     "Desk.custody",
+    "EntryProof.auditPath",
     "JournalEntry.transfers",
     "MarketOrder.executions",
     "Order.executions",
