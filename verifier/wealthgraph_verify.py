@@ -173,15 +173,21 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
         raise NotTrue("the checkpoint is not signed with the key that you gave")
     lines = text[:-1].split("\n")
     try:
-        if len(lines) < 3 or not all(lines) or lines[0] != signer.name or str(int(lines[1])) != lines[1]:
+        if (
+            len(lines) < 3
+            or not all(lines)
+            or lines[0] != signer.name
+            or str(int(lines[1])) != lines[1]
+            or lines[1] < "1"
+        ):
             raise ValueError
         root = unbase64(lines[2])
         if len(root) != 32:
             raise ValueError
-    except ValueError:
+    except (IndexError, ValueError):
         raise NotTrue("what is signed is no checkpoint of the log that the key is for") from None
     time = next((line.removeprefix("time ") for line in lines[3:] if line.startswith("time ")), "an unknown time")
-    return Checkpoint(lines[0], int(lines[1]), root, time)
+    return Checkpoint(origin, size, root, time)
 
 
 # --- Entries --------------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def open_checkpoint(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
         )
         if origin not in {key.name for key in by_name}:
             raise ValueError(f"it is of another log, {origin[:120]!r}")
-        if end or found.text != text or {len(found.root), len(found.previous)} != {_HASH_BYTES}:
+        if end or found.text != text or found.size < 1 or {len(found.root), len(found.previous)} != {_HASH_BYTES}:
             raise ValueError("it says more, or less, than a checkpoint does")
     except ValueError as error:
         raise NoteInvalid(f"it is signed, but no checkpoint: {error}") from error

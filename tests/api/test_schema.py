@@ -60,6 +60,7 @@ BOUNDED = {
     "Order.executions",
     "OrderPreview.refusals",
     "OrderPreview.warnings",
+    "Query.checkpointKeys",
     "Query.nodes",
     "Viewer.roles",
 }
