@@ -173,16 +173,8 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
         raise NotTrue("the checkpoint is not signed with the key that you gave")
     lines = text[:-1].split("\n")
     try:
-        if (
-            len(lines) < 3
-            or not all(lines)
-            or lines[0] != signer.name
-            or str(int(lines[1])) != lines[1]
-            or lines[1] < "1"
-        ):
-            raise ValueError
-        root = unbase64(lines[2])
-        if len(root) != 32:
+        origin, size, root = lines[0], int(lines[1]), unbase64(lines[2])
+        if not all(lines) or origin != signer.name or str(size) != lines[1] or size < 1 or len(root) != 32:
             raise ValueError
     except (IndexError, ValueError):
         raise NotTrue("what is signed is no checkpoint of the log that the key is for") from None
