@@ -44,15 +44,19 @@ async def seal(connection: EngineConnection, seals: Seals, journal: Journal, now
     Raises ``Contradiction`` when the log doesn't begin with what was published, and then nothing was signed.
     """
     try:
-        last = await _last_published(connection, seals, journal)
-        last = await _publish_waiting(connection, seals, journal, last, now)
-        head: int = await connection.fetchval(_HEAD, journal.id)
-        if head <= (last.size if last else 0):
-            return None
-        await store_blocks(connection, journal.id, head)
-        root = await root_at(connection, journal.id, head)
+        return await _seal(connection, seals, journal, now)
     except (LogDamaged, NoteInvalid, AlreadyPublished) as error:
         raise Contradiction(str(error)) from error
+
+
+async def _seal(connection: EngineConnection, seals: Seals, journal: Journal, now: datetime) -> int | None:
+    last = await _last_published(connection, seals, journal)
+    last = await _publish_waiting(connection, seals, journal, last, now)
+    head: int = await connection.fetchval(_HEAD, journal.id)
+    if head <= (last.size if last else 0):
+        return None
+    await store_blocks(connection, journal.id, head)
+    root = await root_at(connection, journal.id, head)
     made = Checkpoint(seals.origin(journal), head, root, now, last.hash if last else FIRST)
     note = seals.keys.signer(made.origin).sign(made.text)
     if not await _claim(connection, journal, made, note, last.size if last else 0):

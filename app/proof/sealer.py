@@ -43,7 +43,7 @@ class Sealer:
         while True:
             try:
                 await self.run_due()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001  nothing that befalls the sealer may stop the server
                 log.warning("sealing failed; it is tried again", error=repr(error))
             await asyncio.sleep(LOOK_AGAIN)
 
@@ -53,8 +53,14 @@ class Sealer:
         async with self._pool.acquire() as connection:
             due = {row["journal_id"] for row in await connection.fetch(_STATES) if _is_due(row, now)}
             found = [journal for journal in await journals(connection) if journal.id in due] if due else []
+        failures = []
         for journal in found:
-            await self._seal(journal, now)
+            try:
+                await self._seal(journal, now)
+            except Exception as error:  # noqa: BLE001  one tenant's trouble is not the next one's
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("some journals could not be sealed", failures)
 
     async def _seal(self, journal: Journal, now: datetime) -> None:
         try:
