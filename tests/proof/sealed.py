@@ -1,14 +1,12 @@
 """A journal of some blocks that was sealed as it grew, as a template database; and a superuser who changes it."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 
@@ -156,12 +154,6 @@ async def positions_of(url: str, sealed: Sealed) -> list[int]:
 def built(url: str, folder: Path) -> Sealed:
     """Build it, outside of any event loop."""
     return asyncio.run(build(url, folder))
-
-
-def line_of(file: Path, number: int) -> dict[str, Any]:
-    """A line of a history."""
-    found: dict[str, Any] = json.loads(file.read_text().splitlines()[number])
-    return found
 
 
 async def journal_in(url: str, sealed: Sealed) -> Journal:
