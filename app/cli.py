@@ -106,8 +106,8 @@ def verify(
     with server.database(settings) as url:
         try:
             agree = asyncio.run(verify_all(url, seals_of(settings), tenant, typer.echo))
-        except LookupError as error:
-            typer.echo(f"{error}; `wealthgraph tenant` says the id of one.", err=True)
+        except (LookupError, ValueError) as error:
+            typer.echo(f"{error}.", err=True)
             raise typer.Exit(2) from None
     raise typer.Exit(0 if agree else 1)
 
@@ -115,12 +115,16 @@ def verify(
 @cli.command()
 def history(account: Annotated[str, typer.Argument(help="An account's id, from the API.")]) -> None:
     """Print an account's whole history with its proofs, as lines for verifier/wealthgraph_verify.py."""
+    from app.proof.log import LogDamaged
     from app.proofs import export_history
 
     settings = _settings()
     with server.database(settings) as url:
         try:
             asyncio.run(export_history(url, account, typer.echo))
+        except LogDamaged as damage:
+            typer.echo(f"The log is damaged: {damage}. Run `wealthgraph verify`.", err=True)
+            raise typer.Exit(1) from None
         except (LookupError, ValueError) as error:
             typer.echo(f"{error}; take the id of an account from the API.", err=True)
             raise typer.Exit(2) from None
@@ -133,8 +137,13 @@ def proof_keys() -> None:
 
     settings = _settings()
     with server.database(settings) as url:
-        for key in asyncio.run(public_keys(url, seals_of(settings))):
-            typer.echo(key)
+        try:
+            keys = asyncio.run(public_keys(url, seals_of(settings)))
+        except ValueError as error:
+            typer.echo(f"{error}.", err=True)
+            raise typer.Exit(2) from None
+    for key in keys:
+        typer.echo(key)
 
 
 @cli.command()

@@ -64,5 +64,5 @@ def _bytes_of(setting: str, text: str) -> bytes:
         found = b""
     if len(found) != _BYTES:
         # Never show what was given: it may be a key with a letter too many.
-        raise ValueError(f"{setting} must be {_BYTES} bytes in base64, as `wealthgraph proof-keys` prints them")
+        raise ValueError(f"{setting} must be {_BYTES} bytes in base64, such as `openssl rand -base64 32` makes")
     return found
