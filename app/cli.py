@@ -100,9 +100,11 @@ def verify(
     tenant: Annotated[UUID | None, typer.Argument(help="A tenant's id; without it, everybody.")] = None,
 ) -> None:
     """Work the whole Merkle tree out again from the log and compare it with every published checkpoint."""
+    from app.infra.collector import set_for_batches
     from app.proofs import seals_of, verify_all
 
     settings = _settings()
+    set_for_batches()
     with server.database(settings) as url:
         try:
             agree = asyncio.run(verify_all(url, seals_of(settings), tenant, typer.echo))
