@@ -40,6 +40,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 UNIT = 10**8
 
+#: What a customer's ledger accounts are for.
+KINDS = {
+    1: "pending",
+    2: "instant",
+    3: "settled",
+    4: "unsettled",
+    5: "held",
+    6: "position",
+    7: "position held",
+    8: "dividend due",
+    9: "owed",
+}
+
 
 class NotTrue(Exception):
     """What the file says does not hold."""
@@ -281,11 +294,18 @@ def check_history(text: str, keys: Sequence[Key]) -> str:
     if len(entries) != need(head, "entries", int):
         raise NotTrue(f"the history is of {head['entries']} entries, but there are {len(entries)}")
     check_balances(balances, need(tail, "balances", list))
+    stand = "".join(f"\n  {named(account)}: {plain(found)}" for account, found in sorted(balances.items()) if found)
     return (
         f"TRUE: all {len(entries)} entries of account {account} (book {book}) are in {checkpoint.origin}, none is"
         f" missing in between, and its {len(balances)} balances are their sums (checkpoint of {checkpoint.size}"
-        f" entries, {checkpoint.time})."
+        f" entries, {checkpoint.time}).{stand}"
     )
+
+
+def named(account: int) -> str:
+    """What a ledger account of a customer is for, and which asset it holds."""
+    asset, kind = account >> 5 & (1 << 20) - 1, account & 31
+    return f"{'USD' if asset == 1 else f'asset {asset}'} {KINDS.get(kind, f'kind {kind}')}"
 
 
 def check_balances(found: dict[int, int], stated: list[Any]) -> None:

@@ -12,16 +12,19 @@ import asyncpg
 from app.infra.database import EngineConnection
 from app.ledger.types import Journal
 from app.proof.blocks import NO_CHAIN, chained
-from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint
+from app.proof.checkpoint import FIRST, open_checkpoint
 from app.proof.leaf import Times
 from app.proof.log import LogDamaged, rows_between, texts
 from app.proof.nodes import BLOCK, BLOCK_LEVEL, split, stored_nodes
 from app.proof.note import NoteInvalid
+from app.proof.publisher import Publisher
 from app.proof.seal import Seals
 from app.proof.tree import Node, Peaks, completed_by, cover, hash_leaf, levels
 
 #: Blocks that are read at once.
 _READ: Final = 4
+#: Checkpoints that are.
+_NOTES: Final = 1_000
 #: Faults that are told of; more would say nothing new.
 _MOST: Final = 20
 
@@ -62,7 +65,7 @@ class _Verification:
         self._found = Verified()
         self._tree = Peaks()
         self._chain = NO_CHAIN
-        self._due: list[Checkpoint] = []
+        self._due: list[tuple[int, bytes]] = []
         self._newest = 0
         self._agreed = 0
         self._disagreed = False
@@ -82,33 +85,40 @@ class _Verification:
 
     async def _read_checkpoints(self) -> None:
         """Every published checkpoint: signed by us, one after the other, and in the database as it was published."""
-        origin = self._seals.origin(self._journal)
-        keys = self._seals.keys.verifiers(origin)
-        stored = {row["size"]: row["note"] for row in await self._connection.fetch(_CHECKPOINTS, self._journal.id)}
+        publisher, origin = self._seals.publisher, self._seals.origin(self._journal)
+        published = await asyncio.to_thread(publisher.sizes, origin)
+        self._newest = published[-1] if published else 0
         previous = FIRST
-        for size in await asyncio.to_thread(self._seals.publisher.sizes, origin):
-            note = await asyncio.to_thread(self._seals.publisher.read, origin, size)
-            try:
-                found = open_checkpoint(note, keys)
-            except NoteInvalid as error:
-                self._fault(f"the checkpoint published at {size}: {error}")
-                continue
-            if found.size != size:
-                self._fault(f"what is published as the checkpoint at {size} is the one at {found.size}")
-                continue
-            if found.previous != previous:
-                self._fault(f"the checkpoint published at {size} does not follow the one published before it")
-            if stored.pop(size, None) != note:
-                self._fault(f"the checkpoint at {size} is not in the database as it was published")
-            previous = found.hash
-            self._due.append(found)
-        self._newest = self._due[-1].size if self._due else 0
-        for size in sorted(stored):
-            # What was signed and not published yet is newer than all that was.
-            if size <= self._newest:
-                self._fault(f"the database has a checkpoint at {size} that was never published")
+        for start in range(0, len(published), _NOTES):
+            sizes = published[start : start + _NOTES]
+            notes = await asyncio.to_thread(_read_all, publisher, origin, sizes)
+            rows = await self._connection.fetch(_CHECKPOINTS, self._journal.id, sizes)
+            stored = {row["size"]: row["note"] for row in rows}
+            for size, note in zip(sizes, notes, strict=True):
+                previous = self._check_note(size, note, stored.get(size), previous)
         self._found.checkpoints = len(self._due)
         self._due.reverse()
+        # What was signed and not published yet is newer than all that was.
+        rows = await self._connection.fetch(_SIZES, self._journal.id, self._newest)
+        for size in sorted({row["size"] for row in rows} - set(published)):
+            self._fault(f"the database has a checkpoint at {size} that was never published")
+
+    def _check_note(self, size: int, note: str, stored: str | None, previous: bytes) -> bytes:
+        """Check one published checkpoint; answers its hash, by which the next one names it."""
+        try:
+            found = open_checkpoint(note, self._seals.keys.verifiers(self._seals.origin(self._journal)))
+        except NoteInvalid as error:
+            self._fault(f"the checkpoint published at {size}: {error}")
+            return previous
+        if found.size != size:
+            self._fault(f"what is published as the checkpoint at {size} is the one at {found.size}")
+            return previous
+        if found.previous != previous:
+            self._fault(f"the checkpoint published at {size} does not follow the one published before it")
+        if stored != note:
+            self._fault(f"the checkpoint at {size} is not in the database as it was published")
+        self._due.append((size, found.root))
+        return found.hash
 
     async def _blocks(self) -> AsyncIterator[tuple[int, list[bytes], _Stored]]:
         """By block: the hashes of its leaves, and what is stored of it. The last one may not be full.
@@ -156,16 +166,16 @@ class _Verification:
                 self._fault(f"the node over positions {(at << level) + 1} to {(at + 1) << level} is not the entries'")
 
     def _check_checkpoints(self, start: int, count: int, nodes: list[list[bytes]]) -> None:
-        while self._due and self._due[-1].size <= start + count:
-            checkpoint = self._due.pop()
-            inside = [nodes[level][at] for level, at in cover(0, checkpoint.size - start)]
-            if self._tree.root_with(inside) == checkpoint.root:
-                self._agreed = checkpoint.size
+        while self._due and self._due[-1][0] <= start + count:
+            size, root = self._due.pop()
+            inside = [nodes[level][at] for level, at in cover(0, size - start)]
+            if self._tree.root_with(inside) == root:
+                self._agreed = size
             elif not self._disagreed:
                 self._disagreed = True
                 self._fault(
-                    f"positions {self._agreed + 1} to {checkpoint.size} are not what was published: the first"
-                    f" {checkpoint.size} entries have another root than the checkpoint of them"
+                    f"positions {self._agreed + 1} to {size} are not what was published: the first"
+                    f" {size} entries have another root than the checkpoint of them"
                 )
 
     def _check_block(self, number: int, leaves: list[bytes], root: bytes, row: asyncpg.Record | None) -> None:
@@ -206,7 +216,12 @@ class _Verification:
             self._found.faults.append(text)
 
 
-_CHECKPOINTS = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1"
+def _read_all(publisher: Publisher, origin: str, sizes: Sequence[int]) -> list[str]:
+    return [publisher.read(origin, size) for size in sizes]
+
+
+_CHECKPOINTS = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1 AND size = ANY ($2)"
+_SIZES = "SELECT size FROM ledger.checkpoint WHERE journal_id = $1 AND size <= $2"
 _BLOCKS = """
 SELECT number, root, chain, leaves FROM ledger.block WHERE journal_id = $1 AND number >= $2 AND number < $3
 """

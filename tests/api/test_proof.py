@@ -2,14 +2,22 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from app.clients.types import Account, AccountStatus
+from app.kernel.events import Event, EventType
+from app.kernel.ids import new_id
+from app.kernel.principal import Principal, Role, Scope
 from app.proof.prove import entry_proofs
 from resolvers import loaders
 from resolvers.ids import encode_id
+from resolvers.proof import entry_proof
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Json, Site
 from tests.api.situation import other_tenant
@@ -144,6 +152,23 @@ async def test_the_houses_entries_are_the_operators(site: Site) -> None:
         id_ = encode_id("JournalEntry", f"{row['journal_id']}.{row['position']}")
         assert (await desk.ask(ENTRY, id=id_))["node"]["proof"]["index"] == row["position"] - 1
         assert (await ann.ask(ENTRY, id=id_))["node"] is None
+
+
+async def test_a_proof_is_denied_even_to_who_came_by_the_entry() -> None:
+    """The entry is another's: no loader for proofs is there to be asked."""
+    opened_at = datetime(2026, 11, 25, tzinfo=UTC)
+    event = Event(1, 1, 5, 1, EventType.DEPOSIT, 1, "test", None, None, opened_at, opened_at, {})
+    anns = Account(new_id(), UUID(int=1), UUID(int=2), "Rainy days", AccountStatus.ACTIVE, 1, 5, opened_at)
+
+    async def account_by_book(book: int) -> Account:
+        assert book == 5
+        return anns
+
+    bob = Principal(UUID(int=1), UUID(int=3), frozenset({Role.INVESTOR}), frozenset(Scope), opened_at)
+    context: Any = SimpleNamespace(
+        principal=bob, loaders=SimpleNamespace(account_by_book=SimpleNamespace(load=account_by_book))
+    )
+    assert await entry_proof(context, event) is None
 
 
 async def test_a_damaged_log_proves_nothing_and_says_so(site: Site, database_url: str) -> None:

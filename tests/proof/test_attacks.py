@@ -76,6 +76,8 @@ async def test_no_entry_can_be_edited(sealed: Sealed, sealed_url: str, tmp_path:
         assert not (await superuser.execute(EDITS[what], position)).endswith(" 0")
     found = await sealed.verify(sealed_url)
     assert names(found.faults[0], position), found.faults
+    if where != "tail":  # a full block knows all of its entries
+        assert any(fault.startswith(f"position {position} in block ") for fault in found.faults), found.faults
     await refused(sealed, sealed_url, tmp_path)
 
 

@@ -1,7 +1,10 @@
 """Files for the stand-alone verifier in which something was changed, down to a single bit."""
 
 import asyncio
+import base64
 import json
+import re
+import string
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.infra import embedded
+from app.ledger.chart import BookKind, Kind
 from tests.conftest import fresh_database
 from tests.proof.conftest import Template
 from tests.proof.receipts import answer, consistency, proofs, receipt
@@ -54,6 +58,24 @@ def test_no_bit_can_be_flipped(files: dict[str, bytes], sealed: Sealed, what: st
     assert holds(what, bytes(damaged), sealed.keys)
     damaged[bit // 8] ^= 1 << bit % 8
     assert not holds(what, bytes(damaged), sealed.keys)
+
+
+@pytest.mark.parametrize("what", ["receipt", "consistency"])
+def test_hashes_have_one_form(files: dict[str, bytes], sealed: Sealed, what: str) -> None:
+    """32 bytes leave two bits of base64 unused."""
+    text = files[what].decode()
+    hashes = re.findall(r'"([A-Za-z0-9+/]{43}=)"', text)
+    assert len(hashes) > 3
+    for found in hashes:
+        same = base64.b64decode(found)
+        forms = [f"{found[:42]}{last}=" for last in string.ascii_letters + string.digits + "+/"]
+        others = [form for form in forms if form != found and base64.b64decode(form) == same]
+        assert len(others) == 3
+        assert not holds(what, text.replace(found, others[0]).encode(), sealed.keys)
+
+
+def test_kinds_are_those_of_the_chart() -> None:
+    assert set(verifier.KINDS) == {int(kind) for kind in Kind if kind.book_kind is BookKind.CUSTOMER}
 
 
 Change = Callable[[list[dict[str, Any]]], None]

@@ -1,12 +1,11 @@
 """Signed notes and checkpoints: a published note, what is refused, and ours read by the stand-alone verifier."""
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint
 from app.proof.note import NoteInvalid, SignerKey, VerifierKey, from_base64, open_note
@@ -53,19 +52,19 @@ def test_other_peoples_signatures_are_let_be() -> None:
     assert verifier.open_checkpoint(witnessed, [verifier.key_from(str(KEY.verifier))]).size == 123
 
 
-@given(st.data())
-def test_a_note_with_any_bit_changed_is_refused(chosen: st.DataObject) -> None:
-    note = bytearray(KEY.sign(CHECKPOINT.text).encode())
-    bit = chosen.draw(st.integers(0, len(note) * 8 - 1))
-    note[bit // 8] ^= 1 << bit % 8
-    try:
-        damaged = note.decode()
-    except UnicodeDecodeError:
-        return
-    with pytest.raises(NoteInvalid):
-        open_checkpoint(damaged, [KEY.verifier])
-    with pytest.raises(verifier.NotTrue):
-        verifier.open_checkpoint(damaged, [verifier.key_from(str(KEY.verifier))])
+def test_a_note_with_any_bit_changed_is_refused() -> None:
+    """Bits that base64 doesn't use, too: else there were two forms of one signature."""
+    note = KEY.sign(CHECKPOINT.text).encode()
+    key = verifier.key_from(str(KEY.verifier))
+    for bit in range(len(note) * 8):
+        changed = bytearray(note)
+        changed[bit // 8] ^= 1 << bit % 8
+        with contextlib.suppress(UnicodeDecodeError):
+            damaged = changed.decode()
+            with pytest.raises(NoteInvalid):
+                open_checkpoint(damaged, [KEY.verifier])
+            with pytest.raises(verifier.NotTrue):
+                verifier.open_checkpoint(damaged, [key])
 
 
 ELSEWHERE = SignerKey("test.example/log/2", KEY.private)
