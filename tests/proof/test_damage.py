@@ -74,6 +74,13 @@ def test_hashes_have_one_form(files: dict[str, bytes], sealed: Sealed, what: str
         assert not holds(what, text.replace(found, others[0]).encode(), sealed.keys)
 
 
+@pytest.mark.parametrize(("what", "field"), [("receipt", "index"), ("history", "treeSize"), ("consistency", "path")])
+def test_no_field_comes_twice(files: dict[str, bytes], sealed: Sealed, what: str, field: str) -> None:
+    """Else two readers could read two things."""
+    text = files[what].decode()
+    assert not holds(what, text.replace(f'"{field}"', f'"{field}": 5, "{field}"', 1).encode(), sealed.keys)
+
+
 def test_kinds_are_those_of_the_chart() -> None:
     assert set(verifier.KINDS) == {int(kind) for kind in Kind if kind.book_kind is BookKind.CUSTOMER}
 
