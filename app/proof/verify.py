@@ -12,19 +12,15 @@ import asyncpg
 from app.infra.database import EngineConnection
 from app.ledger.types import Journal
 from app.proof.blocks import NO_CHAIN, chained
-from app.proof.checkpoint import FIRST, open_checkpoint
 from app.proof.leaf import Times
 from app.proof.log import LogDamaged, rows_between, texts
 from app.proof.nodes import BLOCK, BLOCK_LEVEL, split, stored_nodes
-from app.proof.note import NoteInvalid
-from app.proof.publisher import Publisher
+from app.proof.published import read_published
 from app.proof.seal import Seals
 from app.proof.tree import Node, Peaks, completed_by, cover, hash_leaf, levels
 
 #: Blocks that are read at once.
 _READ: Final = 4
-#: Checkpoints that are.
-_NOTES: Final = 1_000
 #: Faults that are told of; more would say nothing new.
 _MOST: Final = 20
 
@@ -71,7 +67,10 @@ class _Verification:
         self._disagreed = False
 
     async def run(self) -> Verified:
-        await self._read_checkpoints()
+        published = await read_published(self._connection, self._seals, self._journal, self._fault)
+        self._newest = published[-1][0] if published else 0
+        self._found.checkpoints = len(published)
+        self._due = published[::-1]
         try:
             async for number, leaves, stored in self._blocks():
                 self._block(number, leaves, stored)
@@ -82,43 +81,6 @@ class _Verification:
         else:
             await self._check_end()
         return self._found
-
-    async def _read_checkpoints(self) -> None:
-        """Every published checkpoint: signed by us, one after the other, and in the database as it was published."""
-        publisher, origin = self._seals.publisher, self._seals.origin(self._journal)
-        published = await asyncio.to_thread(publisher.sizes, origin)
-        self._newest = published[-1] if published else 0
-        previous = FIRST
-        for start in range(0, len(published), _NOTES):
-            sizes = published[start : start + _NOTES]
-            notes = await asyncio.to_thread(_read_all, publisher, origin, sizes)
-            rows = await self._connection.fetch(_CHECKPOINTS, self._journal.id, sizes)
-            stored = {row["size"]: row["note"] for row in rows}
-            for size, note in zip(sizes, notes, strict=True):
-                previous = self._check_note(size, note, stored.get(size), previous)
-        self._found.checkpoints = len(self._due)
-        self._due.reverse()
-        # What was signed and not published yet is newer than all that was.
-        rows = await self._connection.fetch(_SIZES, self._journal.id, self._newest)
-        for size in sorted({row["size"] for row in rows} - set(published)):
-            self._fault(f"the database has a checkpoint at {size} that was never published")
-
-    def _check_note(self, size: int, note: str, stored: str | None, previous: bytes) -> bytes:
-        """Check one published checkpoint; answers its hash, by which the next one names it."""
-        try:
-            found = open_checkpoint(note, self._seals.keys.verifiers(self._seals.origin(self._journal)))
-        except NoteInvalid as error:
-            self._fault(f"the checkpoint published at {size}: {error}")
-            return previous
-        if found.size != size:
-            self._fault(f"what is published as the checkpoint at {size} is the one at {found.size}")
-            return previous
-        if found.previous != previous:
-            self._fault(f"the checkpoint published at {size} does not follow the one published before it")
-        if stored != note:
-            self._fault(f"the checkpoint at {size} is not in the database as it was published")
-        self._due.append((size, found.root))
-        return found.hash
 
     async def _blocks(self) -> AsyncIterator[tuple[int, list[bytes], _Stored]]:
         """By block: the hashes of its leaves, and what is stored of it. The last one may not be full.
@@ -216,12 +178,6 @@ class _Verification:
             self._found.faults.append(text)
 
 
-def _read_all(publisher: Publisher, origin: str, sizes: Sequence[int]) -> list[str]:
-    return [publisher.read(origin, size) for size in sizes]
-
-
-_CHECKPOINTS = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1 AND size = ANY ($2)"
-_SIZES = "SELECT size FROM ledger.checkpoint WHERE journal_id = $1 AND size <= $2"
 _BLOCKS = """
 SELECT number, root, chain, leaves FROM ledger.block WHERE journal_id = $1 AND number >= $2 AND number < $3
 """

@@ -2,6 +2,7 @@
 concerns the customer's entries."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from app.proof.blocks import store_blocks
 from app.proof.log import LogDamaged
 from app.proof.publisher import FilePublisher
 from app.proof.seal import Contradiction, Seals, seal
+from app.proof.verify import verify
 from tests.ledger.books import NOON
 from tests.proof.publishing import new_seals
 from tests.proof.sealed import Sealed, attacking, engine, journal_in, positions_of
@@ -254,3 +256,29 @@ async def move(superuser: EngineConnection, position: int, by: int) -> None:
         far = 1_000_000
         await superuser.execute(f"UPDATE ledger.{table} SET position = position + {far} WHERE position >= $1", position)
         await superuser.execute(f"UPDATE ledger.{table} SET position = position - {far} + {by} WHERE position >= {far}")
+
+
+@pytest.mark.parametrize(
+    ("what", "fault"),
+    [
+        ("taken away", "was never published"),
+        ("damaged", "is not of this text"),
+        ("replaced", "what is published as the checkpoint at"),
+    ],
+)
+async def test_a_changed_folder_is_found_too(
+    sealed: Sealed, sealed_url: str, tmp_path: Path, what: str, fault: str
+) -> None:
+    publisher, origin = FilePublisher(tmp_path), sealed.seals.origin(sealed.journal)
+    first, second, third = (sealed.seals.publisher.read(origin, size) for size in sealed.sizes)
+    notes = {
+        "taken away": {0: first, 2: third},
+        "damaged": {0: first, 1: second.replace("time 2026", "time 2027"), 2: third},
+        "replaced": {0: first, 1: first, 2: third},
+    }[what]
+    for number, note in notes.items():
+        publisher.publish(origin, sealed.sizes[number], note)
+    async with engine(sealed_url) as connection:
+        found = await verify(connection, replace(sealed.seals, publisher=publisher), sealed.journal)
+    assert any(fault in each for each in found.faults), found.faults
+    assert any("does not follow the one published before it" in each for each in found.faults)
