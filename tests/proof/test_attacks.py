@@ -104,6 +104,14 @@ async def test_no_entry_can_be_taken_out(sealed: Sealed, sealed_url: str, tmp_pa
     await refused(sealed, sealed_url, tmp_path)
 
 
+async def test_transfers_need_their_entry(sealed: Sealed, sealed_url: str) -> None:
+    position = (await about(sealed_url, sealed))["second"]
+    async with attacking(sealed_url) as superuser:
+        await superuser.execute("DELETE FROM ledger.event WHERE position = $1", position)
+    found = await sealed.verify(sealed_url)
+    assert f"there are transfers at position {position}, but no entry" in found.faults[0]
+
+
 @pytest.mark.parametrize("where", ["first", "second", "tail"])
 async def test_no_entry_can_be_closed_up(sealed: Sealed, sealed_url: str, tmp_path: Path, where: str) -> None:
     """Taken out, and everything after it moved up."""
