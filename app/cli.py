@@ -220,6 +220,59 @@ def _explained() -> Iterator[None]:
 
 
 @cli.command()
+def verify(
+    tenant: Annotated[UUID | None, typer.Argument(help="A tenant's id; without it, everybody.")] = None,
+) -> None:
+    """Work the whole Merkle tree out again from the log and compare it with every published checkpoint."""
+    from app.infra.collector import set_for_batches
+    from app.proofs import seals_of, verify_all
+
+    settings = _settings()
+    set_for_batches()
+    with server.database(settings) as url:
+        try:
+            agree = asyncio.run(verify_all(url, seals_of(settings), tenant, typer.echo))
+        except (LookupError, ValueError) as error:
+            typer.echo(f"{error}.", err=True)
+            raise typer.Exit(2) from None
+    raise typer.Exit(0 if agree else 1)
+
+
+@cli.command()
+def history(account: Annotated[str, typer.Argument(help="An account's id, from the API.")]) -> None:
+    """Print an account's whole history with its proofs, as lines for verifier/wealthgraph_verify.py."""
+    from app.proof.log import LogDamaged
+    from app.proofs import export_history
+
+    settings = _settings()
+    with server.database(settings) as url:
+        try:
+            asyncio.run(export_history(url, account, typer.echo))
+        except LogDamaged as damage:
+            typer.echo(f"The log is damaged: {damage}. Run `wealthgraph verify`.", err=True)
+            raise typer.Exit(1) from None
+        except (LookupError, ValueError) as error:
+            typer.echo(f"{error}; take the id of an account from the API.", err=True)
+            raise typer.Exit(2) from None
+
+
+@cli.command()
+def proof_keys() -> None:
+    """Print the public keys of every journal's checkpoints: publish them where people trust you."""
+    from app.proofs import public_keys, seals_of
+
+    settings = _settings()
+    with server.database(settings) as url:
+        try:
+            keys = asyncio.run(public_keys(url, seals_of(settings)))
+        except ValueError as error:
+            typer.echo(f"{error}.", err=True)
+            raise typer.Exit(2) from None
+    for key in keys:
+        typer.echo(key)
+
+
+@cli.command()
 def token(
     tenant: Annotated[UUID, typer.Option(help="The tenant.")],
     user: Annotated[UUID, typer.Option(help="The user.")],

@@ -29,6 +29,7 @@ from app.market.market import Market
 from app.market.splits import load_split_quotes, watch
 from app.market.types import InstrumentKind
 from app.orders.engine import OrderEngine
+from app.proofs import sealer_of, seals_of
 from app.settings import Settings
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperVenue
@@ -70,6 +71,8 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 by_name[exchange.name] = exchange
                 routes[InstrumentKind.EQUITY] = exchange.name
                 connections.append(tasks.create_task(exchange.run(), name="FIX session"))
+            seals = seals_of(settings)
+            sealer = sealer_of(pool, writers, seals, clock)
             venues = Venues(by_name, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
             custodian = PaperCustodian(pool, market_time)
@@ -83,6 +86,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                 tasks.create_task(Auditor(pool, clock, partial(report_disagreement, writers)).run(), name="auditor"),
                 tasks.create_task(watch(pool, quotes.splits), name="splits"),
                 tasks.create_task(corporate_actions.run(pool, writers, market), name="corporate actions"),
+                tasks.create_task(sealer.run(), name="sealer"),
             ]
             try:
                 yield Services(
@@ -95,6 +99,7 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
                     hub=hub,
                     custodian=custodian,
                     clock=clock,
+                    seals=seals,
                     sandbox_rail=settings.sandbox_rail,
                     simulated=True,
                 )

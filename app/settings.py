@@ -16,6 +16,20 @@ class Settings(BaseSettings):
     token_key: SecretStr | None = Field(
         None, description="The key of tokens, 32 bytes or more. Without it, one is kept."
     )
+    proof_key: SecretStr | None = Field(
+        None, description="The Ed25519 key that signs checkpoints, 32 bytes in base64. Without it, one is kept."
+    )
+    proof_retired_keys: list[str] = Field(
+        [], description="Public keys, in base64, of those that signed checkpoints before PROOF_KEY."
+    )
+    proof_origin: str = Field(
+        "wealthgraph",
+        description="What checkpoints are issued under: best a domain of yours. Never change it.",
+        pattern=r"^[A-Za-z0-9.-]+(/[A-Za-z0-9.-]+)*$",
+    )
+    checkpoints: Path | None = Field(
+        None, description="The folder that checkpoints are published to. Without it, one in WEALTHGRAPH_HOME."
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, description="The port to listen on.", ge=0, le=65535)
     market_seed: int = Field(7, description="What the simulated market is drawn from.")

@@ -17,6 +17,7 @@ from app.kernel.principal import Principal
 from app.ledger.writers import Writers
 from app.market.market import Market
 from app.orders.engine import OrderEngine
+from app.proof.seal import Seals
 from resolvers.loaders import Loaders
 
 K = TypeVar("K")
@@ -36,6 +37,7 @@ class Services:
     hub: Hub
     custodian: CustodianFile | None
     clock: Clock
+    seals: Seals
     sandbox_rail: bool
     simulated: bool
 

@@ -46,6 +46,8 @@ from app.orders.reads import (
     venue_orders_of,
 )
 from app.orders.types import MarketOrder, Order, VenueOrderState
+from app.proof.prove import entry_proofs
+from app.proof.types import EntryProof
 from app.risk.reads import rules_by_id
 from app.risk.types import RiskRule
 
@@ -128,6 +130,7 @@ class Loaders:
     manual_journal = _Each[UUID, ManualJournal | None](journals_by_id, None)
     reconciliation = _Each[UUID, Reconciliation | None](reconciliations_by_id, None)
     ledger_account = _Each[int, LedgerAccount | None](ledger_accounts, None)
+    proof = _Each[tuple[int, int], EntryProof | None](entry_proofs, None)
     transfers = _Each[tuple[int, int], list[Transfer]](transfers_at, [])
 
     def __init__(self, read: Read) -> None:

@@ -29,6 +29,7 @@ describe(
         "POSITION_BREAK": "Why the custodian keeps other than our books say.",
         "CASH_BREAK": "Why a bank account holds other than our books say.",
         "RECONCILIATION_FAILED": "Where the custodian's file of a day is, or what is wrong with it.",
+        "LOG_CONTRADICTS_CHECKPOINT": "The journal is not the one that was signed: somebody may have changed it.",
     },
 )
 SubjectType: TypeAlias = cases.SubjectType

@@ -8,10 +8,12 @@ import strawberry
 from app.kernel import events
 from app.ledger import chart
 from resolvers import journal as resolve
+from resolvers import proof as resolve_proof
 from resolvers.ids import encode_id
 from schema.enums import describe
 from schema.event_types import EventType
 from schema.orders import Order
+from schema.proof import EntryProof
 from schema.relay import Info, Node
 from schema.scalars import Decimal
 
@@ -120,6 +122,10 @@ def _reverses(root: Event_) -> strawberry.ID | None:
     return None if position is None else strawberry.ID(encode_id("JournalEntry", f"{root.journal_id}.{position}"))
 
 
+async def _proof(root: Event_, info: Info) -> Any:
+    return await resolve_proof.entry_proof(info.context, root)
+
+
 @strawberry.type(description="Something that happened, with the transfers that are its transaction. It never changes.")
 class JournalEntry(Node):
     id: strawberry.ID = strawberry.field(resolver=_entry_id, description="Opaque and stable.")
@@ -144,6 +150,10 @@ class JournalEntry(Node):
         resolver=_reverses, description="The journal entry that it takes back, if it is a reversal."
     )
     transfers: list[Transfer] = strawberry.field(resolver=_transfers, description="What moved.")
+    proof: EntryProof | None = strawberry.field(
+        resolver=_proof,
+        description="Proof that this is what was signed; null while no checkpoint covers it, for a minute at most.",
+    )
 
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:

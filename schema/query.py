@@ -11,6 +11,7 @@ from resolvers import desk as resolve_desk
 from resolvers import market as resolve_market
 from resolvers import nodes as resolve_nodes
 from resolvers.paging import asked_page
+from schema import proof
 from schema.accounts import Account
 from schema.desk import Desk
 from schema.market import Instrument, MarketTime
@@ -88,4 +89,15 @@ class Query:
     )
     instrument: Instrument | None = strawberry.field(resolver=_instrument, description="The instrument of this symbol.")
     market: MarketTime = strawberry.field(resolver=_market, description="The market's clock.")
+    checkpoints: Connection[proof.Checkpoint] = strawberry.field(
+        resolver=proof.checkpoints, description="The log as it was signed and published, newest first."
+    )
+    consistency_proof: proof.ConsistencyProof = strawberry.field(
+        resolver=proof.consistency_proof, description="Proof that the log only grew from one checkpoint to another."
+    )
+    checkpoint_keys: list[proof.CheckpointKey] = strawberry.field(
+        resolver=proof.checkpoint_keys,
+        description="The public keys of the checkpoints, the one that signs now first. Compare them with what is "
+        "published elsewhere.",
+    )
     desk: Desk = strawberry.field(resolver=_desk, description="The whole tenant at a glance, for operators.")

@@ -40,11 +40,13 @@ from app.orders.reports import Outcome, apply_reports
 from app.orders.request import size_of
 from app.orders.terms import terms_of
 from app.orders.types import Order, OrderType
+from app.proof.seal import Seals, seal
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Report
 from app.venues.profile import load_profiles
 from app.venues.venues import Venues
+from tests.proof.publishing import new_seals
 
 #: A Wednesday in session, with Thanksgiving between it and its settlement day.
 WEDNESDAY = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -80,6 +82,7 @@ class World:
     commits: GroupCommit
     engine: OrderEngine
     venue: PaperVenue
+    seals: Seals
 
     def instrument(self, symbol: str) -> Instrument:
         found = self.market.by_symbol(symbol)
@@ -165,6 +168,11 @@ class World:
         async with reading(self.api, self.commits.journal.tenant_id) as connection:
             yield connection
 
+    async def seal(self) -> int | None:
+        """Make a checkpoint of what is in the journal now, if there is anything new."""
+        async with self.pool.acquire() as connection:
+            return await seal(connection, self.seals, self.commits.journal, self.clock.now())
+
     async def order(self, id_: UUID) -> Order:
         async with self.read() as connection:
             return (await orders_by_id(connection, [id_]))[id_]
@@ -242,7 +250,7 @@ async def running(
             venues = Venues({venue.name: venue, HOUSE: HouseVenue(market)}, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock, lease_clock=clock, patience=patience)
             commits = await writers.of(journal.tenant_id)
-            yield World(pool, api, clock, quotes, market, hub, writers, commits, engine, venue)
+            yield World(pool, api, clock, quotes, market, hub, writers, commits, engine, venue, new_seals())
             await give_up(pool, engine.id)
             writers.stop()
     finally:

@@ -14,6 +14,7 @@ class Action(StrEnum):
     CLOSE_ACCOUNT = "CLOSE_ACCOUNT"
     TRADE = "TRADE"
     MOVE_CASH = "MOVE_CASH"
+    VIEW_CHECKPOINTS = "VIEW_CHECKPOINTS"
     VIEW_DESK = "VIEW_DESK"
     OPERATE_DESK = "OPERATE_DESK"
 
@@ -33,14 +34,15 @@ _SCOPES = {
     Action.CLOSE_ACCOUNT: Scope.TRADE,
     Action.TRADE: Scope.TRADE,
     Action.MOVE_CASH: Scope.MOVE_CASH,
+    Action.VIEW_CHECKPOINTS: Scope.READ,
     Action.VIEW_DESK: Scope.READ,
     Action.OPERATE_DESK: Scope.OPERATE,
 }
 
 #: Who may, of those in the tenant: the owner of the thing, or an operator.
 _OWNERS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.TRADE, Action.MOVE_CASH, Action.CLOSE_ACCOUNT})
-_INVESTORS_MAY = frozenset({Action.OPEN_ACCOUNT})
-_OPERATORS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.VIEW_DESK, Action.OPERATE_DESK})
+_INVESTORS_MAY = frozenset({Action.OPEN_ACCOUNT, Action.VIEW_CHECKPOINTS})
+_OPERATORS_MAY = frozenset({Action.VIEW_ACCOUNT, Action.VIEW_CHECKPOINTS, Action.VIEW_DESK, Action.OPERATE_DESK})
 
 
 def may(principal: Principal, action: Action, *, tenant_id: UUID | None = None, owner_id: UUID | None = None) -> bool:

@@ -104,6 +104,12 @@ def _leave_if_closed(connection: Any, *_: object) -> None:
         raise DisconnectionError
 
 
+def driver_of(connection: AsyncConnection) -> EngineConnection:
+    """The driver's own connection, in the same transaction: for SQL that the API shares with the engine."""
+    found: EngineConnection = connection.sync_connection.connection.driver_connection  # type: ignore[union-attr,assignment]
+    return found
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine, tenant_id: UUID, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
     """One read-only transaction that sees one tenant, all of it as of one moment.

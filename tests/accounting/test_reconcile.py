@@ -13,6 +13,7 @@ from app.accounting.paper_custodian import PaperCustodian
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
 from app.accounting.statement import KEPT_ELSEWHERE
 from app.accounting.types import Break
+from app.infra.database import EngineConnection
 from app.kernel.money import UNIT
 from app.ledger.chart import USD, Kind
 from app.ledger.types import Journal
@@ -91,7 +92,7 @@ async def test_the_custodian_remembers_by_itself(database_url: str) -> None:
         assert len((await keeping.reconcile()).breaks) == 3
 
 
-async def move_fbo(superuser: asyncpg.Connection[asyncpg.Record], dollars: int) -> None:
+async def move_fbo(superuser: EngineConnection, dollars: int) -> None:
     """Have our log say that other money stands at the bank than was moved: only a superuser can."""
     await superuser.execute("ALTER TABLE ledger.transfer DISABLE TRIGGER append_only")
     for side in ("debit", "credit"):

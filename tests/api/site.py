@@ -169,6 +169,7 @@ async def serving(url: str, *, sandbox_rail: bool = True) -> AsyncIterator[Site]
             hub=world.hub,
             custodian=PaperCustodian(world.pool, world.clock),
             clock=world.clock,
+            seals=world.seals,
             sandbox_rail=sandbox_rail,
             simulated=True,
         )

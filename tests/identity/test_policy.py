@@ -27,6 +27,10 @@ ALLOWED = {
     (Action.OPEN_ACCOUNT, Role.INVESTOR, OTHER),  # opening is for oneself whatever is named
     (Action.VIEW_ACCOUNT, Role.OPERATOR, ME),
     (Action.VIEW_ACCOUNT, Role.OPERATOR, OTHER),
+    (Action.VIEW_CHECKPOINTS, Role.INVESTOR, ME),
+    (Action.VIEW_CHECKPOINTS, Role.INVESTOR, OTHER),  # they are the tenant's, and published
+    (Action.VIEW_CHECKPOINTS, Role.OPERATOR, ME),
+    (Action.VIEW_CHECKPOINTS, Role.OPERATOR, OTHER),
     (Action.VIEW_DESK, Role.OPERATOR, ME),
     (Action.VIEW_DESK, Role.OPERATOR, OTHER),
     (Action.OPERATE_DESK, Role.OPERATOR, ME),

@@ -16,6 +16,7 @@ import app.clients.tables
 import app.ledger.tables
 import app.market.tables
 import app.orders.tables
+import app.proof.tables
 import app.risk.tables  # noqa: F401 - each registers its tables
 from app.infra import embedded, migrate
 from app.infra.database import metadata

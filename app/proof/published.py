@@ -1,0 +1,69 @@
+"""Every published checkpoint of a log, as its publisher has it, checked and compared with what the database has."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from app.infra.database import EngineConnection
+from app.ledger.types import Journal
+from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint
+from app.proof.note import NoteInvalid
+from app.proof.publisher import Publisher
+from app.proof.seal import Seals
+
+#: Checkpoints that are read at once.
+_READ: Final = 1_000
+
+
+async def read_published(
+    connection: EngineConnection, seals: Seals, journal: Journal, fault: Callable[[str], None]
+) -> list[tuple[int, bytes]]:
+    """The size and the root of each, in ascending order; those that are none of ours are left out.
+
+    ``fault`` hears of one that we did not sign, that does not follow the one before it, or that the database doesn't
+    have as it was published.
+    """
+    origin = seals.origin(journal)
+    keys = seals.keys.verifiers(origin)
+    published = await asyncio.to_thread(seals.publisher.sizes, origin)
+    found: list[tuple[int, bytes]] = []
+    previous = FIRST
+    for start in range(0, len(published), _READ):
+        sizes = published[start : start + _READ]
+        notes = await asyncio.to_thread(_read_all, seals.publisher, origin, sizes)
+        stored = {row["size"]: row["note"] for row in await connection.fetch(_NOTES, journal.id, sizes)}
+        for size, note in zip(sizes, notes, strict=True):
+            try:
+                checkpoint = open_checkpoint(note, keys)
+            except NoteInvalid as error:
+                fault(f"the checkpoint published at {size}: {error}")
+                continue
+            for text in _faults_of(checkpoint, size, previous, same=stored.get(size) == note):
+                fault(text)
+            if checkpoint.size == size:
+                found.append((size, checkpoint.root))
+                previous = checkpoint.hash
+    # What was signed and not published yet is newer than all that was.
+    rows = await connection.fetch(_SIZES, journal.id, published[-1] if published else 0)
+    for size in sorted({row["size"] for row in rows} - set(published)):
+        fault(f"the database has a checkpoint at {size} that was never published")
+    return found
+
+
+def _faults_of(found: Checkpoint, size: int, previous: bytes, *, same: bool) -> list[str]:
+    if found.size != size:
+        return [f"what is published as the checkpoint at {size} is the one at {found.size}"]
+    faults = []
+    if found.previous != previous:
+        faults.append(f"the checkpoint published at {size} does not follow the one published before it")
+    if not same:
+        faults.append(f"the checkpoint at {size} is not in the database as it was published")
+    return faults
+
+
+def _read_all(publisher: Publisher, origin: str, sizes: Sequence[int]) -> list[str]:
+    return [publisher.read(origin, size) for size in sizes]
+
+
+_NOTES = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1 AND size = ANY ($2)"
+_SIZES = "SELECT size FROM ledger.checkpoint WHERE journal_id = $1 AND size <= $2"

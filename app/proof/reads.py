@@ -1,0 +1,48 @@
+"""Reads of checkpoints for the API. Row-level security bounds them to the tenant."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.kernel.paging import Page, PageOf, page_from
+from app.proof.tables import checkpoint, publication
+from app.proof.types import PublishedCheckpoint
+
+
+async def checkpoints(connection: AsyncConnection, journal_id: int, asked: PageOf[int]) -> Page[PublishedCheckpoint]:
+    """A journal's published checkpoints, newest first, keyed by size."""
+    query = _published().where(checkpoint.c.journal_id == journal_id).limit(asked.limit + 1)
+    if asked.after is not None:
+        query = query.where(checkpoint.c.size < asked.after)
+    if asked.before is not None:
+        query = query.where(checkpoint.c.size > asked.before)
+    query = query.order_by(checkpoint.c.size.asc() if asked.backward else checkpoint.c.size.desc())
+    return page_from([PublishedCheckpoint(*row) for row in await connection.execute(query)], asked)
+
+
+async def checkpoints_at(
+    connection: AsyncConnection, journal_id: int, sizes: Sequence[int]
+) -> dict[int, PublishedCheckpoint]:
+    """Published checkpoints by size; what was not published is absent."""
+    query = _published().where(checkpoint.c.journal_id == journal_id, checkpoint.c.size.in_(sizes))
+    return {row.size: PublishedCheckpoint(*row) for row in await connection.execute(query)}
+
+
+async def newest_checkpoint(connection: AsyncConnection, journal_id: int) -> PublishedCheckpoint | None:
+    """The journal's newest published checkpoint."""
+    found = (await checkpoints(connection, journal_id, PageOf(1))).items
+    return found[0] if found else None
+
+
+def _published() -> Select[Any]:
+    same = (publication.c.journal_id == checkpoint.c.journal_id) & (publication.c.size == checkpoint.c.size)
+    return select(
+        checkpoint.c.journal_id,
+        checkpoint.c.size,
+        checkpoint.c.root,
+        checkpoint.c.made_at,
+        publication.c.published_at,
+        checkpoint.c.note,
+    ).join(publication, same)

@@ -1,0 +1,133 @@
+"""Seals one journal: checks the log against what was published, stores blocks, signs, and publishes.
+
+A checkpoint is claimed by its place: only one can follow another (``previous_size`` is unique). A process that signed
+and slept inserts nothing any more, and what isn't in the table is never published. Whoever comes next publishes what
+is in the table and isn't published yet; that is harmless to do twice.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from app.infra.database import EngineConnection
+from app.ledger.types import Journal
+from app.proof.blocks import store_blocks
+from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint, origin_of
+from app.proof.keys import KeyRing
+from app.proof.log import LogDamaged
+from app.proof.nodes import root_at
+from app.proof.note import NoteInvalid
+from app.proof.publisher import AlreadyPublished, Publisher
+
+
+class Contradiction(Exception):
+    """The log is not the one that was signed before. Nothing more is signed until a person has looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """What sealing needs beside the database: the keys, where checkpoints go, and under what name."""
+
+    keys: KeyRing
+    publisher: Publisher
+    base: str
+
+    def origin(self, journal: Journal) -> str:
+        return origin_of(self.base, journal)
+
+
+async def seal(connection: EngineConnection, seals: Seals, journal: Journal, now: datetime) -> int | None:
+    """Bring the journal's checkpoints up to its newest entry; answers the size of a new one, if one was due.
+
+    Raises ``Contradiction`` when the log doesn't begin with what was published, and then nothing was signed.
+    """
+    try:
+        return await _seal(connection, seals, journal, now)
+    except (LogDamaged, NoteInvalid, AlreadyPublished) as error:
+        raise Contradiction(str(error)) from error
+
+
+async def _seal(connection: EngineConnection, seals: Seals, journal: Journal, now: datetime) -> int | None:
+    last = await _last_published(connection, seals, journal)
+    last = await _publish_waiting(connection, seals, journal, last, now)
+    head: int = await connection.fetchval(_HEAD, journal.id)
+    if head <= (last.size if last else 0):
+        return None
+    await store_blocks(connection, journal.id, head)
+    root = await root_at(connection, journal.id, head)
+    made = Checkpoint(seals.origin(journal), head, root, now, last.hash if last else FIRST)
+    note = seals.keys.signer(made.origin).sign(made.text)
+    if not await _claim(connection, journal, made, note, last.size if last else 0):
+        return None  # another process was faster: the next one is its to follow
+    await _publish(connection, seals, journal, made, note, now)
+    return head
+
+
+async def _last_published(connection: EngineConnection, seals: Seals, journal: Journal) -> Checkpoint | None:
+    """What we are bound to: the newest checkpoint that the publisher has, once the log was found to begin with it."""
+    origin = seals.origin(journal)
+    newest = await asyncio.to_thread(seals.publisher.newest, origin)
+    if newest is None:
+        return None
+    note = await asyncio.to_thread(seals.publisher.read, origin, newest)
+    found = open_checkpoint(note, seals.keys.verifiers(origin))
+    await _agree(connection, journal, found, "published")
+    return found
+
+
+async def _publish_waiting(
+    connection: EngineConnection, seals: Seals, journal: Journal, last: Checkpoint | None, now: datetime
+) -> Checkpoint | None:
+    """Publish what was signed and then left, in order; answers the newest."""
+    for row in await connection.fetch(_WAITING, journal.id):
+        found = open_checkpoint(row["note"], seals.keys.verifiers(seals.origin(journal)))
+        if found.size != row["size"]:
+            raise Contradiction(f"what stands as the checkpoint at {row['size']} is the one at {found.size}")
+        await _agree(connection, journal, found, "signed")
+        if last is None or found.size > last.size:
+            if found.previous != (last.hash if last else FIRST):
+                raise Contradiction(f"the checkpoint at {found.size} does not follow the one that was published last")
+            last = found
+        await _publish(connection, seals, journal, found, row["note"], now)
+    return last
+
+
+async def _agree(connection: EngineConnection, journal: Journal, found: Checkpoint, how: str) -> None:
+    head: int = await connection.fetchval(_HEAD, journal.id)
+    if head < found.size:
+        raise Contradiction(f"a checkpoint of {found.size} entries was {how}, but the log has {head}")
+    if await root_at(connection, journal.id, found.size) != found.root:
+        raise Contradiction(f"the first {found.size} entries of the log are not those of the checkpoint {how} of them")
+
+
+async def _claim(
+    connection: EngineConnection, journal: Journal, made: Checkpoint, note: str, previous_size: int
+) -> bool:
+    try:
+        await connection.execute(_CLAIM, journal.id, made.size, previous_size, made.root, made.at, note)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def _publish(
+    connection: EngineConnection, seals: Seals, journal: Journal, made: Checkpoint, note: str, now: datetime
+) -> None:
+    await asyncio.to_thread(seals.publisher.publish, made.origin, made.size, note)
+    await connection.execute(_PUBLISHED, journal.id, made.size, now)
+
+
+_HEAD = "SELECT position FROM ledger.journal_head WHERE journal_id = $1"
+_WAITING = """
+SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1
+  AND NOT EXISTS (SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size)
+ORDER BY c.size
+"""
+_CLAIM = """
+INSERT INTO ledger.checkpoint (journal_id, size, previous_size, root, made_at, note) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_PUBLISHED = """
+INSERT INTO ledger.publication (journal_id, size, published_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
