@@ -1,5 +1,6 @@
 """Pages: of every list, forward and backward, each item comes once and in order."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,12 @@ from app.accounting.propose import ProposeJournal, propose_journals
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.cases.work import Note, note
+from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.ledger.chart import USD, Kind
+from app.ledger.commit import Batch
+from app.ledger.types import Entry
 from app.orders.stop import set_rules
 from app.risk.check import SetRule
 from app.risk.types import RuleKind
@@ -133,8 +137,16 @@ async def books(situation: Situation) -> None:
         await world.commits.submit(approve, Decide(id_, "bob"))
         await keeping.reconcile()
     on = world.market.today()
-    made = await world.commits.submit(close_days, CloseDay(on, ends_at(on), await keeping.head() - 20, "", [], []))
+    made = await world.commits.submit(close_days, CloseDay(on, ends_at(on), await keeping.head(), "", [], []))
     situation.ids["close"] = encode_id("DailyClose", made.id)
+
+    async def post_late(batch: Batch, commands: Sequence[int]) -> list[int]:
+        at = batch.effective_at - timedelta(hours=1)
+        event = NewEvent(batch.journal.house, EventType.HOUSE_FUNDED, "test", at)
+        await batch.post_facts([Entry(event)] * 7)
+        return list(commands)
+
+    await world.commits.submit(post_late, 1)
 
 
 def named(situation: Situation) -> dict[str, str]:

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from app.infra.database import EngineConnection
@@ -32,10 +33,18 @@ EDITS = {
     "whose it is": "UPDATE ledger.event SET book_id = 1, sequence = 1000000 WHERE position = $1",
     "its transfers": "DELETE FROM ledger.transfer WHERE position = $1",
     "one transfer": "DELETE FROM ledger.transfer WHERE position = $1 AND leg = 1",
-    "one transfer more": "INSERT INTO ledger.transfer SELECT journal_id, position, 99, debit_account_id, 10000, 0,"
-    " credit_account_id, 10000, 0, 5 FROM ledger.transfer WHERE position = $1 AND leg = 1",
+    "one transfer more": "INSERT INTO ledger.transfer SELECT journal_id, 99, lateness, position, debit_account_id,"
+    " 10000, credit_account_id, 10000, 0, 0, 5 FROM ledger.transfer WHERE position = $1 AND leg = 1",
     "the order of its legs": "UPDATE ledger.transfer SET leg = 10 - leg WHERE position = $1",
 }
+
+
+#: A position that the log will not reach here, and has room for.
+BESIDE = 8_000_000
+BESIDE_THE_LOG = (
+    "INSERT INTO ledger.transfer SELECT (jsonb_populate_record(t, jsonb_build_object('position', $1::bigint,"
+    " 'debit_sequence', 10000, 'credit_sequence', 10000))).* FROM ledger.transfer t LIMIT 1"
+)
 
 
 async def about(url: str, sealed: Sealed) -> dict[str, int]:
@@ -145,7 +154,7 @@ async def test_no_two_entries_can_change_places(sealed: Sealed, sealed_url: str,
     position = (await about(sealed_url, sealed))[where]
     async with attacking(sealed_url) as superuser:
         for table in ("event", "transfer"):
-            for old, new in ((position, -1), (position - 1, position), (-1, position - 1)):
+            for old, new in ((position, BESIDE), (position - 1, position), (BESIDE, position - 1)):
                 await superuser.execute(f"UPDATE ledger.{table} SET position = $2 WHERE position = $1", old, new)
     found = await sealed.verify(sealed_url)
     assert names(found.faults[0], position - 1), found.faults
@@ -168,14 +177,17 @@ async def test_the_end_can_not_be_cut_off(
     await not_signed(sealed, sealed_url)
 
 
-@pytest.mark.parametrize("position", [0, -5, 1_000_000])
+@pytest.mark.parametrize("position", [0, -5])
+async def test_before_the_first_there_is_no_room(sealed: Sealed, sealed_url: str, position: int) -> None:
+    async with attacking(sealed_url) as superuser:
+        with pytest.raises(asyncpg.CheckViolationError, match="no partition"):
+            await superuser.execute(BESIDE_THE_LOG, position)
+
+
+@pytest.mark.parametrize("position", [1_000_000, BESIDE])
 async def test_nothing_can_stand_beside_the_log(sealed: Sealed, sealed_url: str, position: int) -> None:
     async with attacking(sealed_url) as superuser:
-        await superuser.execute(
-            "INSERT INTO ledger.transfer SELECT (jsonb_populate_record(t, jsonb_build_object('position', $1::bigint,"
-            " 'debit_sequence', 10000, 'credit_sequence', 10000))).* FROM ledger.transfer t LIMIT 1",
-            position,
-        )
+        await superuser.execute(BESIDE_THE_LOG, position)
     found = await sealed.verify(sealed_url)
     assert f"something at position {position}" in found.faults[0]
 
