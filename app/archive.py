@@ -11,6 +11,7 @@ from app.ledger.archive.check import check_archive
 from app.ledger.archive.parts import Manifest, archived_journals, open_store
 from app.ledger.archive.write import detach, oldest_partition, write_partition
 from app.ledger.books import journals
+from app.proof.published import published_size
 
 Say = Callable[[str], None]
 
@@ -26,6 +27,9 @@ async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached
     try:
         for journal in await journals(connection):
             while agrees and (found := await oldest_partition(connection, journal.id, before)):
+                if found[1] > await published_size(connection, journal.id):
+                    say(f"Journal {journal.id}: no published checkpoint covers position {found[1]:,} yet.")
+                    break
                 manifest = await write_partition(connection, store, journal.id, *found)
                 agrees = await _agrees(connection, store, manifest, say)
                 if not agrees or not detached:

@@ -222,6 +222,7 @@ def _explained() -> Iterator[None]:
 @cli.command()
 def verify(
     tenant: Annotated[UUID | None, typer.Argument(help="A tenant's id; without it, everybody.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Where entries are that have left the log.")] = None,
 ) -> None:
     """Work the whole Merkle tree out again from the log and compare it with every published checkpoint."""
     from app.infra.collector import set_for_batches
@@ -231,7 +232,7 @@ def verify(
     set_for_batches()
     with server.database(settings) as url:
         try:
-            agree = asyncio.run(verify_all(url, seals_of(settings), tenant, typer.echo))
+            agree = asyncio.run(verify_all(url, seals_of(settings), tenant, typer.echo, archive))
         except (LookupError, ValueError) as error:
             typer.echo(f"{error}.", err=True)
             raise typer.Exit(2) from None

@@ -10,6 +10,7 @@ from app.cases.types import CaseKind, Subject, SubjectType
 from app.clients.reads import accounts_by_id
 from app.infra.database import ENGINE_ROLE, EnginePool, api_engine, reading
 from app.kernel.clock import Clock
+from app.ledger.archive.parts import open_store
 from app.ledger.books import journals
 from app.ledger.types import Journal
 from app.ledger.writers import Writers
@@ -45,8 +46,11 @@ def sealer_of(pool: EnginePool, writers: Writers, seals: Seals, clock: Clock) ->
     return Sealer(pool, seals, clock=clock, alarm=alarm)
 
 
-async def verify_all(url: str, seals: Seals, tenant: UUID | None, say: Callable[[str], None]) -> bool:
-    """Verify one tenant's journal, or everybody's, and report; true if nothing disagrees.
+async def verify_all(
+    url: str, seals: Seals, tenant: UUID | None, say: Callable[[str], None], archive: str | None = None
+) -> bool:
+    """Verify one tenant's journal, or everybody's, and report; true if nothing disagrees. ``archive`` is where entries
+    are that have left the log.
 
     Raises ``LookupError`` for an unknown tenant.
     """
@@ -57,7 +61,7 @@ async def verify_all(url: str, seals: Seals, tenant: UUID | None, say: Callable[
             raise LookupError(f"there is no tenant {tenant}")
         agree = True
         for journal in asked:
-            found = await verify(connection, seals, journal)
+            found = await verify(connection, seals, journal, archive=open_store(archive) if archive else None)
             for line in _report(journal, found):
                 say(line)
             agree = agree and not found.faults

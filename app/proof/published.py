@@ -50,6 +50,14 @@ async def read_published(
     return found
 
 
+async def published_size(connection: EngineConnection, journal_id: int) -> int:
+    """How many entries the newest published checkpoint covers, says the database."""
+    size: int | None = await connection.fetchval(
+        "SELECT max(size) FROM ledger.publication WHERE journal_id = $1", journal_id
+    )
+    return size or 0
+
+
 def _faults_of(found: Checkpoint, size: int, previous: bytes, *, same: bool) -> list[str]:
     if found.size != size:
         return [f"what is published as the checkpoint at {size} is the one at {found.size}"]

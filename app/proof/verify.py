@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
+from obstore.store import ObjectStore
 
 from app.infra.database import EngineConnection
+from app.ledger.archive.check import ArchiveBroken
 from app.ledger.types import Journal
+from app.proof.archived import archived_blocks
 from app.proof.blocks import NO_CHAIN, chained
 from app.proof.leaf import Times
 from app.proof.log import LogDamaged, rows_between, texts
@@ -36,10 +39,17 @@ class Verified:
 
 
 async def verify(
-    connection: EngineConnection, seals: Seals, journal: Journal, progress: Callable[[int], None] = lambda _: None
+    connection: EngineConnection,
+    seals: Seals,
+    journal: Journal,
+    progress: Callable[[int], None] = lambda _: None,
+    archive: ObjectStore | None = None,
 ) -> Verified:
-    """Verify one journal; ``progress`` hears how many entries were done. Changes nothing."""
-    return await _Verification(connection, seals, journal, progress).run()
+    """Verify one journal; ``progress`` hears how many entries were done. Changes nothing.
+
+    Entries that have left the log are read from the ``archive``. Without one their hashes count as they were sealed.
+    """
+    return await _Verification(connection, seals, journal, progress, archive).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,18 @@ class _Stored:
 
 class _Verification:
     def __init__(
-        self, connection: EngineConnection, seals: Seals, journal: Journal, progress: Callable[[int], None]
+        self,
+        connection: EngineConnection,
+        seals: Seals,
+        journal: Journal,
+        progress: Callable[[int], None],
+        archive: ObjectStore | None,
     ) -> None:
         self._connection = connection
         self._seals = seals
         self._journal = journal
         self._progress = progress
+        self._archive = archive
         self._found = Verified()
         self._tree = Peaks()
         self._chain = NO_CHAIN
@@ -72,28 +88,35 @@ class _Verification:
         self._found.checkpoints = len(published)
         self._due = published[::-1]
         try:
-            async for number, leaves, stored in self._blocks():
-                self._block(number, leaves, stored)
-                self._found.entries += len(leaves)
-                self._progress(self._found.entries)
+            async for leaves in archived_blocks(self._connection, self._journal.id, self._archive):
+                number = self._found.entries // BLOCK
+                self._next(number, leaves, (await self._read(number, 1))[1])
+            async for number, leaves, stored in self._blocks(self._found.entries // BLOCK):
+                self._next(number, leaves, stored)
         except LogDamaged as damage:
             self._fault(f"{damage}; nothing after position {damage.position - 1} can be verified")
+        except ArchiveBroken as broken:
+            self._fault(f"{broken}; nothing after position {self._found.entries} can be verified")
         else:
             await self._check_end()
         return self._found
 
-    async def _blocks(self) -> AsyncIterator[tuple[int, list[bytes], _Stored]]:
-        """By block: the hashes of its leaves, and what is stored of it. The last one may not be full.
+    def _next(self, number: int, leaves: list[bytes], stored: _Stored) -> None:
+        self._block(number, leaves, stored)
+        self._found.entries += len(leaves)
+        self._progress(self._found.entries)
 
-        The next are read while these are hashed.
+    async def _blocks(self, number: int) -> AsyncIterator[tuple[int, list[bytes], _Stored]]:
+        """From a block on: its number, the hashes of its leaves, and what is stored of it.
+
+        The last one may not be full. The next are read while these are hashed.
         """
         times = Times()
-        number = 0
-        reading = asyncio.create_task(self._read(number))
+        reading = asyncio.create_task(self._read(number, _READ))
         try:
             while True:
                 rows, stored = await reading
-                reading = asyncio.create_task(self._read(number + _READ))
+                reading = asyncio.create_task(self._read(number + _READ, _READ))
                 await asyncio.sleep(0)  # so that the database has it to do meanwhile
                 leaves = list(map(hash_leaf, texts(self._journal.id, rows, number * BLOCK + 1, times)))
                 for at in range(0, len(leaves), BLOCK):
@@ -104,8 +127,8 @@ class _Verification:
         finally:
             await asyncio.wait([reading])
 
-    async def _read(self, number: int) -> tuple[Sequence[asyncpg.Record], _Stored]:
-        end = number + _READ
+    async def _read(self, number: int, count: int) -> tuple[Sequence[asyncpg.Record], _Stored]:
+        end = number + count
         rows = await rows_between(self._connection, self._journal.id, number * BLOCK + 1, end * BLOCK)
         blocks = await self._connection.fetch(_BLOCKS, self._journal.id, number, end)
         nodes = [node for block in range(number, end) for node in completed_by((BLOCK_LEVEL, block))]

@@ -26,18 +26,28 @@ LATER = NOON + timedelta(days=1)
 
 @pytest_asyncio.fixture
 async def old(database_url: str) -> AsyncIterator[Books]:
-    """Three partitions of 40 positions and a fourth that has begun. The third customer was there in the first only."""
+    """Three partitions of 1,024 positions and a fourth that has begun, under a published checkpoint.
+
+    The third customer was there in the first only.
+    """
     async with books(database_url) as found:
         superuser = await asyncpg.connect(database_url)
-        await superuser.execute("UPDATE ledger.journal SET partition_size = 40")
-        await superuser.close()
+        await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
         bank = address(found.journal.outside, USD, Kind.FBO)
         first, second, third = (address(book, USD, Kind.SETTLED) for book in found.customers)
         await found.post([Leg(bank, third, 7 * UNIT)])
-        for number in range(129):
-            await found.post([Leg(bank, first, UNIT), Leg(first, second, number % 3)])
+        for _ in range(33):
+            await found.post(*([Leg(bank, first, UNIT), Leg(first, second, number % 3)] for number in range(100)))
+        await superuser.execute(_CHECKPOINT.replace("$1", str(found.journal.id)))
+        await superuser.close()
         await prove(found.connection, found.journal, ManualClock(NOON))
         yield found
+
+
+_CHECKPOINT = """
+INSERT INTO ledger.checkpoint VALUES ($1, 3301, 0, sha256(''), now(), 'as if it were one');
+INSERT INTO ledger.publication VALUES ($1, 3301, now())
+"""
 
 
 async def settled(found: Books, url: str, customer: int, position: int) -> int:
@@ -58,25 +68,25 @@ def files(folder: Path, pattern: str) -> list[Path]:
 async def test_what_is_archived_leaves_the_log_and_every_balance_stays(
     old: Books, database_url: str, tmp_path: Path
 ) -> None:
-    before = [await settled(old, database_url, customer, 130) for customer in range(3)]
-    at_100 = [await settled(old, database_url, customer, 100) for customer in range(3)]
+    before = [await settled(old, database_url, customer, 3_301) for customer in range(3)]
+    at_100 = [await settled(old, database_url, customer, 3_100) for customer in range(3)]
     said: list[str] = []
     assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=True)
     assert [line.split(":")[1].strip() for line in said if line.startswith("Journal")] == [
-        "positions 1 to 40", "positions 41 to 80", "positions 81 to 120",
+        "positions 1 to 1,024", "positions 1,025 to 2,048", "positions 2,049 to 3,072",
     ]  # fmt: skip
-    assert await old.connection.fetchval("SELECT min(position) FROM ledger.event") == 121
-    assert [await settled(old, database_url, customer, 130) for customer in range(3)] == before
+    assert await old.connection.fetchval("SELECT min(position) FROM ledger.event") == 3_073
+    assert [await settled(old, database_url, customer, 3_301) for customer in range(3)] == before
     engine = api_engine(database_url, 1)
     async with reading(engine, old.journal.tenant_id) as connection:
-        assert (await extent(connection, old.journal.id)).archived == 120
+        assert (await extent(connection, old.journal.id)).archived == 3_072
     await engine.dispose()
     assert at_100[2] == before[2] == 7 * UNIT
     for book in (None, *old.customers):
         assert (await replay(old.connection, old.journal.id, book)).disagreement is None
     await old.post([Leg(address(old.journal.outside, USD, Kind.FBO), address(old.customers[2], USD, Kind.SETTLED), 1)])
     assert (await prove(old.connection, old.journal, ManualClock(NOON))).disagreement is None
-    assert await settled(old, database_url, 2, 131) == 7 * UNIT + 1
+    assert await settled(old, database_url, 2, 3_302) == 7 * UNIT + 1
     assert await check_all(str(tmp_path), said.append)
 
 
@@ -84,13 +94,13 @@ async def test_only_what_is_old_and_proven_is_archived(old: Books, database_url:
     said: list[str] = []
     assert await archive_all(database_url, str(tmp_path), NOON, said.append, detached=True, drop=True)
     superuser = await asyncpg.connect(database_url)
-    await superuser.execute("UPDATE ledger.audit SET proven = 39")
+    await superuser.execute("UPDATE ledger.audit SET proven = 1_023")
     assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=True)
-    with pytest.raises(asyncpg.RaiseError, match="not proven up to 40: wait for the auditor"):
-        await superuser.execute("SELECT ledger.detach_oldest_partition($1, 40)", old.journal.id)
+    with pytest.raises(asyncpg.RaiseError, match="not proven up to 1024: wait for the auditor"):
+        await superuser.execute("SELECT ledger.detach_oldest_partition($1, 1024)", old.journal.id)
     await superuser.close()
     assert said == []
-    assert await old.connection.fetchval("SELECT count(*) FROM ledger.event") == 130
+    assert await old.connection.fetchval("SELECT count(*) FROM ledger.event") == 3_301
 
 
 async def test_an_archive_that_was_tampered_with_is_found_out_from_itself(
@@ -111,7 +121,7 @@ async def test_an_archive_that_was_tampered_with_is_found_out_from_itself(
     assert await check_all(str(tmp_path), said.append)
     files(tmp_path, "*.json")[1].unlink()
     assert not await check_all(str(tmp_path), said.append)
-    assert "position 41 and what follows are missing" in said[-1]
+    assert "position 1025 and what follows are missing" in said[-1]
 
 
 async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
@@ -120,6 +130,6 @@ async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
     assert await archive_all(database_url, str(tmp_path), LATER, lambda _: None, detached=True, drop=True)
     superuser = await asyncpg.connect(database_url)
     await superuser.execute("ALTER TABLE ledger.snapshot DISABLE TRIGGER append_only")
-    await superuser.execute("UPDATE ledger.snapshot SET balance = balance + 1 WHERE position = 120")
+    await superuser.execute("UPDATE ledger.snapshot SET balance = balance + 1 WHERE position = 3072")
     await superuser.close()
     assert (await replay(old.connection, old.journal.id)).disagreement is not None

@@ -1,0 +1,106 @@
+"""Entries that have left the log are still those that were signed: from the archive, or by what was sealed of them."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import polars
+import pytest
+import pytest_asyncio
+
+from app.archive import archive_all, check_all
+from app.kernel.clock import ManualClock
+from app.ledger.archive.parts import open_store
+from app.ledger.audit import prove
+from app.proof.verify import Verified, verify
+from tests.proof.sealed import Sealed, engine
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest_asyncio.fixture
+async def archive(sealed: Sealed, sealed_url: str, tmp_path: Path) -> AsyncIterator[Path]:
+    """Where the first block of the sealed journal is, which is not in the log any more."""
+    async with engine(sealed_url) as connection:
+        while (
+            found := await prove(connection, sealed.journal, ManualClock(datetime(2027, 1, 1, tzinfo=UTC)))
+        ).position < found.head:
+            assert found.disagreement is None
+    await cut(sealed_url, sealed)
+    folder = tmp_path / "archive"
+    assert await archive_all(sealed_url, str(folder), datetime(2028, 1, 1, tzinfo=UTC), print, detached=True, drop=True)
+    yield folder
+
+
+async def cut(url: str, sealed: Sealed) -> None:
+    """Make two partitions of the journal's first one: of the first block, and of the rest."""
+    superuser = await asyncpg.connect(url)
+    journal = sealed.journal.id
+    for table in ("event", "transfer"):
+        await superuser.execute(
+            f"ALTER TABLE ledger.{table} DETACH PARTITION ledger.{table}_{journal}_0;"
+            f"ALTER TABLE ledger.{table}_{journal}_0 RENAME TO old_{table};"
+            f"UPDATE ledger.journal_head SET room = 0 WHERE journal_id = {journal};"
+        )
+    await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
+    await superuser.execute(f"SELECT ledger.add_partition({journal}), ledger.add_partition({journal})")
+    await superuser.execute("UPDATE ledger.journal SET partition_size = 8388608")
+    await superuser.execute(f"SELECT ledger.add_partition({journal})")
+    for table in ("event", "transfer"):
+        await superuser.execute(f"INSERT INTO ledger.{table} SELECT * FROM ledger.old_{table}")
+        await superuser.execute(f"DROP TABLE ledger.old_{table}")
+    await superuser.close()
+
+
+async def verified(url: str, sealed: Sealed, archive: Path | None) -> Verified:
+    async with engine(url) as connection:
+        store = None if archive is None else open_store(str(archive))
+        return await verify(connection, sealed.seals, sealed.journal, archive=store)
+
+
+async def test_what_was_archived_is_what_was_signed(sealed: Sealed, sealed_url: str, archive: Path) -> None:
+    async with engine(sealed_url) as connection:
+        assert await connection.fetchval("SELECT min(position) FROM ledger.event") > 1_024
+    for place in (archive, None):
+        found = await verified(sealed_url, sealed, place)
+        assert found.faults == []
+        assert found.entries >= sealed.sizes[-1]
+        assert found.checkpoints == len(sealed.sizes)
+
+
+async def test_an_archive_that_was_rewritten_with_its_hashes_is_found_out(
+    sealed: Sealed, sealed_url: str, archive: Path
+) -> None:
+    rewrite(archive)
+    assert await check_all(str(archive), print), "by itself it is in order"
+    [fault, *_] = (await verified(sealed_url, sealed, archive)).faults
+    assert "position 7 in block 0" in fault or "are not what was published" in fault
+    assert (await verified(sealed_url, sealed, None)).faults == []
+
+
+def rewrite(archive: Path) -> None:
+    """Another actor of an entry, and hashes to match."""
+    [manifest, *_] = sorted(archive.rglob("*.json"))
+    told = json.loads(manifest.read_text())
+    file = archive / told["parts"][0]["events"]["path"]
+    events = polars.read_parquet(file)
+    actor = polars.when(polars.col("position") == 7).then(polars.lit("nobody")).otherwise(polars.col("actor"))
+    events.with_columns(actor.alias("actor")).write_parquet(file)
+    told["parts"][0]["events"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(told))
+
+
+async def test_hashes_that_were_changed_in_the_database_are_found_out(
+    sealed: Sealed, sealed_url: str, archive: Path
+) -> None:
+    superuser = await asyncpg.connect(sealed_url)
+    await superuser.execute(
+        "ALTER TABLE ledger.block DISABLE TRIGGER append_only;"
+        "UPDATE ledger.block SET leaves = overlay(leaves PLACING sha256('x') FROM 33) WHERE number = 0"
+    )
+    await superuser.close()
+    for place in (archive, None):
+        assert (await verified(sealed_url, sealed, place)).faults
