@@ -51,19 +51,17 @@ async def _store(
     block: tuple[int, bytes, bytes, bytes],
     nodes: list[tuple[Node, bytes]],
 ) -> None:
-    async with connection.transaction():
-        await connection.execute(_INSERT, journal_id, *block)
-        rows = [(journal_id, level, number, hash_) for (level, number), hash_ in nodes]
-        await connection.executemany(_INSERT_NODE, rows)
+    await connection.execute(
+        "SELECT ledger.store_block($1, $2, $3, $4, $5, $6, $7, $8)",
+        journal_id,
+        *block,
+        [level for (level, _), _ in nodes],
+        [number for (_, number), _ in nodes],
+        [hash_ for _, hash_ in nodes],
+    )
 
 
 _LAST = """
 SELECT b.number, b.chain, h.position AS head FROM ledger.block b JOIN ledger.journal_head h USING (journal_id)
 WHERE b.journal_id = $1 ORDER BY b.number DESC LIMIT 1
-"""
-_INSERT = """
-INSERT INTO ledger.block (journal_id, number, root, chain, leaves) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-"""
-_INSERT_NODE = """
-INSERT INTO ledger.tree_node (journal_id, level, number, hash) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 """

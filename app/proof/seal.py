@@ -125,9 +125,5 @@ SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1
   AND NOT EXISTS (SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size)
 ORDER BY c.size
 """
-_CLAIM = """
-INSERT INTO ledger.checkpoint (journal_id, size, previous_size, root, made_at, note) VALUES ($1, $2, $3, $4, $5, $6)
-"""
-_PUBLISHED = """
-INSERT INTO ledger.publication (journal_id, size, published_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
-"""
+_CLAIM = "SELECT ledger.add_checkpoint($1, $2, $3, $4, $5, $6)"
+_PUBLISHED = "SELECT ledger.mark_published($1, $2, $3)"

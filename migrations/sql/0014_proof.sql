@@ -52,7 +52,6 @@ DO $$ DECLARE name text; BEGIN
     EXECUTE format('ALTER TABLE ledger.%I ENABLE ALWAYS TRIGGER append_only', name);
     EXECUTE format('ALTER TABLE ledger.%I ENABLE ALWAYS TRIGGER append_only_truncate', name);
     EXECUTE format('GRANT SELECT ON ledger.%I TO wealthgraph_engine, wealthgraph_api', name);
-    EXECUTE format('GRANT INSERT ON ledger.%I TO wealthgraph_engine', name);
     EXECUTE format('ALTER TABLE ledger.%I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE ledger.%I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY everything ON ledger.%I TO ledger_owner, wealthgraph_engine USING (true) WITH CHECK (true)', name);
@@ -60,4 +59,30 @@ DO $$ DECLARE name text; BEGIN
                    'USING (journal_id = ANY (ARRAY(SELECT id FROM ledger.journal)))', name);
   END LOOP;
 END $$;
+
+-- A block with the nodes that it completes. What is there already stays: it follows from the log.
+CREATE FUNCTION ledger.store_block(p_journal integer, p_number bigint, p_root bytea, p_chain bytea, p_leaves bytea,
+  p_levels smallint[], p_numbers bigint[], p_hashes bytea[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  INSERT INTO block (journal_id, number, root, chain, leaves) VALUES (p_journal, p_number, p_root, p_chain, p_leaves)
+  ON CONFLICT DO NOTHING;
+  INSERT INTO tree_node (journal_id, level, number, hash)
+  SELECT p_journal, u.* FROM unnest(p_levels, p_numbers, p_hashes) AS u ON CONFLICT DO NOTHING;
+$$;
+
+-- A checkpoint that was signed; fails when another follows the same one.
+CREATE FUNCTION ledger.add_checkpoint(p_journal integer, p_size bigint, p_previous_size bigint, p_root bytea,
+  p_made_at timestamptz, p_note text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  INSERT INTO checkpoint (journal_id, size, previous_size, root, made_at, note)
+  VALUES (p_journal, p_size, p_previous_size, p_root, p_made_at, p_note)
+$$;
+
+-- The publisher has taken the checkpoint.
+CREATE FUNCTION ledger.mark_published(p_journal integer, p_size bigint, p_at timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  INSERT INTO publication (journal_id, size, published_at) VALUES (p_journal, p_size, p_at) ON CONFLICT DO NOTHING
+$$;
+REVOKE ALL ON FUNCTION ledger.store_block, ledger.add_checkpoint, ledger.mark_published FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.store_block, ledger.add_checkpoint, ledger.mark_published TO wealthgraph_engine;
 RESET ROLE;

@@ -128,7 +128,7 @@ async def test_what_we_signed_by_mistake_is_not_published_either(
 
 async def insert(world: World, made: Checkpoint, note: str, size: object = None) -> None:
     await world.pool.execute(
-        "INSERT INTO ledger.checkpoint VALUES ($1, $2, 2, $3, $4, $5)",
+        "SELECT ledger.add_checkpoint($1, $2, 2, $3, $4, $5)",
         world.commits.journal.id,
         size or made.size,
         made.root,
@@ -175,7 +175,7 @@ async def test_a_block_that_is_ahead_of_the_log_is_not_built_on(database_url: st
     async with running(database_url) as world:
         await fill_up(world, 1_000)
         await world.pool.execute(
-            "INSERT INTO ledger.block VALUES ($1, 0, $2, $2, $3)",
+            "SELECT ledger.store_block($1, 0, $2, $2, $3, '{}', '{}', '{}')",
             world.commits.journal.id,
             bytes(32),
             bytes(32 * 1024),
