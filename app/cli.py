@@ -133,6 +133,8 @@ def archive(
     """Write old partitions of the log to an archive and check them there."""
     from app.archive import archive_all
 
+    if drop and not detach:
+        raise typer.BadParameter("only what is taken out of the log can be deleted: add --detach", param_hint="--drop")
     settings = _settings()
     with server.database(settings) as url:
         work = archive_all(url, to, before.replace(tzinfo=UTC), typer.echo, detached=detach, drop=drop)

@@ -12,12 +12,13 @@ from app.kernel.paging import MAX_PAGE, Page, PageOf
 from app.ledger import history
 from app.ledger.audit import restart
 from app.ledger.chart import USD, BookKind, Kind, address
-from app.ledger.history import AsEffective, AsRecorded, BalanceEntry, Moment
+from app.ledger.history import AsEffective, AsRecorded, BalanceEntry, Extent, Moment
 from app.ledger.reads import Audit, audit_of
 from app.ledger.replay import Replayed, replay
 from app.ledger.types import Cash, Position
 from resolvers.context import Context
 from resolvers.ids import decode_id
+from resolvers.journal import entry_key
 from resolvers.market import by_symbol
 from resolvers.paging import slice_page
 from resolvers.requests import account_for
@@ -75,10 +76,9 @@ async def positions_at(context: Context, account: Account, asked: AskedMoment, p
 
 async def restated_since(context: Context, account: Account, effective_at: datetime, known_at: datetime) -> Restatement:
     """What has changed since ``known_at`` about what took effect by ``effective_at``; 100 entries of it at most."""
-    _with_zone(effective_at, "effectiveAt")
+    head = await _head(context, account, effective_at)
     known = await _recorded_position(context, account, known_at, "knownAt")
     async with context.read() as connection:
-        head = (await history.extent(connection, account.journal_id)).head
         place = account.journal_id, account.book_id
         before = await history.cash_at(connection, *place, AsEffective(effective_at, known))
         after = await history.cash_at(connection, *place, AsEffective(effective_at, head))
@@ -139,11 +139,11 @@ async def _moment(context: Context, account: Account, asked: AskedMoment) -> Mom
     if asked.recorded_at is not None:
         return AsRecorded(await _recorded_position(context, account, asked.recorded_at, "recordedAt"))
     if asked.effective_at is not None:
-        at = _with_zone(asked.effective_at, "effectiveAt")
+        head = await _head(context, account, asked.effective_at)
         if asked.known_at is not None:
-            return AsEffective(at, await _recorded_position(context, account, asked.known_at, "knownAt"))
-        async with context.read() as connection:
-            return AsEffective(at, (await history.extent(connection, account.journal_id)).head)
+            known = await _recorded_position(context, account, asked.known_at, "knownAt")
+            return AsEffective(asked.effective_at, known)
+        return AsEffective(asked.effective_at, head)
     assert asked.entry_id is not None
     return AsRecorded(await _entry_position(context, account, asked.entry_id))
 
@@ -151,34 +151,49 @@ async def _moment(context: Context, account: Account, asked: AskedMoment) -> Mom
 async def _entry_position(context: Context, account: Account, entry_id: str) -> int:
     try:
         type_name, key = decode_id(entry_id)
-        journal_id, position = map(int, key.split("."))
+        journal_id, position = entry_key(key)
     except ValueError:
         type_name, journal_id, position = "", 0, 0
     if type_name != "JournalEntry" or journal_id != account.journal_id or position < 1:
         raise _invalid(f"{entry_id[:60]!r} is not an entry of this account's journal.", "entryId")
-    return await _in_extent(context, account, position, "entryId")
-
-
-async def _recorded_position(context: Context, account: Account, at: datetime, path: str) -> int:
-    _with_zone(at, path)
-    async with context.read() as connection:
-        position = await history.position_at(connection, account.journal_id, at)
-    return await _in_extent(context, account, position, path)
-
-
-async def _in_extent(context: Context, account: Account, position: int, path: str) -> int:
-    async with context.read() as connection:
-        extent = await history.extent(connection, account.journal_id)
-    if extent.archived and position <= extent.archived:
-        message = "That far back the log is archived; ask for a later time, or for the archive."
-        raise Refusal(HistoryError.ARCHIVED, message, path)
+    extent = await _extent(context, account)
+    if position <= extent.archived:
+        raise _archived("entryId")
     return min(position, extent.head)
 
 
-def _with_zone(at: datetime, path: str) -> datetime:
+async def _recorded_position(context: Context, account: Account, at: datetime, path: str) -> int:
+    """The last position that was recorded by that time."""
+    _with_zone(at, path)
+    extent = await _extent(context, account)
+    if extent.archived and at < extent.recorded_from:
+        raise _archived(path)
+    async with context.read() as connection:
+        return await history.position_at(connection, account.journal_id, at)
+
+
+async def _head(context: Context, account: Account, effective_at: datetime) -> int:
+    """The newest position, if what had taken effect by that time can be told from it."""
+    _with_zone(effective_at, "effectiveAt")
+    extent = await _extent(context, account)
+    if extent.archived and effective_at < extent.effective_from:
+        raise _archived("effectiveAt")
+    return extent.head
+
+
+async def _extent(context: Context, account: Account) -> Extent:
+    async with context.read() as connection:
+        return await history.extent(connection, account.journal_id)
+
+
+def _archived(path: str) -> Refusal:
+    message = "That far back the log is archived; ask for a later time, or for the archive."
+    return Refusal(HistoryError.ARCHIVED, message, path)
+
+
+def _with_zone(at: datetime, path: str) -> None:
     if at.tzinfo is None:
         raise _invalid(f"A time needs its zone, got {at.isoformat()}; add Z or an offset.", path)
-    return at
 
 
 def _invalid(message: str, path: str) -> Refusal:

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.accounting.errors import LedgerRangeError
 from app.accounting.trial_balance import TrialBalance, TrialBalanceRow
+from app.kernel.errors import Refusal
 from app.kernel.money import to_units
 from app.ledger.chart import Kind, accounts_of, asset_of, kind_of
 
@@ -28,7 +30,14 @@ def fetching(connection: AsyncConnection) -> Fetch:
 
 
 async def trial_balance_at(fetch: Fetch, journal_id: int, position: int) -> TrialBalance:
-    """The trial balance as of a position. Everything must be read in one snapshot, or under the journal's lock."""
+    """The trial balance as of a position. Everything must be read in one snapshot, or under the journal's lock.
+
+    Raises a ``Refusal`` for one that is archived: what was posted since is not all at hand then.
+    """
+    [[archived]] = await fetch("SELECT archived FROM ledger.journal_head WHERE journal_id = $1", journal_id)
+    if position < archived:
+        message = f"The log up to position {archived} is archived, so the books as of {position} can't be added up."
+        raise Refusal(LedgerRangeError.ARCHIVED, f"{message} Take a later position, or the archive.", "at")
     rows = await fetch(_SUMS, journal_id, position)
     return TrialBalance(
         journal_id,

@@ -120,7 +120,7 @@ def _case(close: DailyClose) -> OpenCase:
 
 
 _LAST = "SELECT business_date, position FROM daily_close WHERE journal_id = $1 ORDER BY business_date DESC LIMIT 1"
-_BEGUN = "SELECT effective_at FROM ledger.event WHERE journal_id = $1 AND position = 1"
+_BEGUN = "SELECT effective_at FROM ledger.event WHERE journal_id = $1 ORDER BY position LIMIT 1"
 _FIND = "SELECT * FROM daily_close WHERE journal_id = $1 AND business_date = $2"
 
 _INSERT = """

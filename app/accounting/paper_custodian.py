@@ -51,7 +51,7 @@ async def _hear(connection: EngineConnection, journal: Journal) -> None:
     """Take in what is new: in one statement, so that what is marked as heard is just what was heard."""
     low, high = accounts_of(journal.outside)
     await connection.execute(_OPEN, low, high, [kind.value for kind in KEPT_ELSEWHERE])
-    await connection.execute(_HEAR, low, high, _OURS_ALONE)
+    await connection.execute(_HEAR, low, high, _OURS_ALONE, journal.id)
 
 
 _OPEN = """
@@ -62,17 +62,17 @@ SELECT id, 0 FROM ledger.account WHERE id BETWEEN $1 AND $2 AND kind = ANY ($3) 
 #: Our debit is their credit: what they keep for us grows. Who hears the same at the same time does no harm.
 _HEAR = """
 WITH heard AS (
-  UPDATE paper.custody_account p SET heard = a.sequence FROM ledger.account a
-  WHERE a.id = p.account AND p.account BETWEEN $1 AND $2 AND p.heard < a.sequence)
+  UPDATE paper.custody_account SET heard = h.position FROM ledger.journal_head h
+  WHERE h.journal_id = $4 AND account BETWEEN $1 AND $2 AND heard < h.position)
 INSERT INTO paper.custody_movement
 SELECT p.account, t.sequence, t.amount, e.effective_at
 FROM paper.custody_account p CROSS JOIN LATERAL (
-  SELECT journal_id, position, debit_sequence AS sequence, amount FROM ledger.transfer
-  WHERE debit_account_id = p.account AND debit_sequence > p.heard
+  SELECT position, debit_sequence AS sequence, amount FROM ledger.transfer
+  WHERE journal_id = $4 AND debit_account_id = p.account AND position > p.heard
   UNION ALL
-  SELECT journal_id, position, credit_sequence, -amount FROM ledger.transfer
-  WHERE credit_account_id = p.account AND credit_sequence > p.heard) AS t
-JOIN ledger.event e ON e.journal_id = t.journal_id AND e.position = t.position
+  SELECT position, credit_sequence, -amount FROM ledger.transfer
+  WHERE journal_id = $4 AND credit_account_id = p.account AND position > p.heard) AS t
+JOIN ledger.event e ON e.journal_id = $4 AND e.position = t.position
 WHERE p.account BETWEEN $1 AND $2 AND e.type <> ALL ($3)
 ON CONFLICT DO NOTHING
 """

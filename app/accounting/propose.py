@@ -93,7 +93,7 @@ async def _refusal(batch: Batch, reason: str, effective_at: datetime | None) -> 
     if effective_at is None:
         return None
     first = await batch.connection.fetchval(
-        "SELECT effective_at FROM ledger.event WHERE journal_id = $1 AND position = 1", batch.journal.id
+        "SELECT effective_at FROM ledger.event WHERE journal_id = $1 ORDER BY position LIMIT 1", batch.journal.id
     )
     if effective_at.tzinfo is None or effective_at > batch.effective_at or first is None or effective_at < first:
         begun = "have not begun yet" if first is None else f"begin on {first.isoformat()}"

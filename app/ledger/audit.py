@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import asyncpg
 import structlog
 
 from app.infra.database import EngineConnection, EnginePool
@@ -111,12 +110,12 @@ class Auditor:
         self._alarmed: set[int] = set()
 
     async def run(self) -> None:
-        """Keep up with the log until cancelled."""
+        """Keep up with the log until cancelled. A failure, of the alarm too, is logged and tried again."""
         while True:
             try:
                 more = await self.look()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("the audit was interrupted", error=repr(error))
+            except Exception:
+                log.exception("the audit was interrupted")
                 more = False
             await asyncio.sleep(0 if more else LOOK_AGAIN)
 

@@ -53,10 +53,15 @@ Moment = AsRecorded | AsEffective
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """From which position on a journal's log is at hand, and its last one."""
+    """From which position on a journal's log is at hand, and its last one.
+
+    Nothing can be told as of an earlier time, by either clock, than the last that is archived.
+    """
 
     archived: int
     head: int
+    recorded_from: datetime
+    effective_from: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,9 @@ _LEG_BITS = 16
 
 async def extent(connection: AsyncConnection, journal_id: int) -> Extent:
     """What of a journal's log there is."""
-    row = (
-        await connection.execute(
-            select(journal_head.c.archived, journal_head.c.position).where(journal_head.c.journal_id == journal_id)
-        )
-    ).one()
-    return Extent(*row)
+    head = journal_head.c
+    query = select(head.archived, head.position, head.archived_recorded_at, head.archived_effective_at)
+    return Extent(*(await connection.execute(query.where(head.journal_id == journal_id))).one())
 
 
 async def position_at(connection: AsyncConnection, journal_id: int, recorded_at: datetime) -> int:

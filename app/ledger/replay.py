@@ -177,7 +177,8 @@ _SNAPSHOT = """
 SELECT position, sequence, balance FROM ledger.snapshot WHERE account_id = $1 AND position <= $2
 ORDER BY position DESC LIMIT 1
 """
-# What comes before the first of a stretch is looked at too: the event before it, and the latest time until then.
+# What comes before the first of a stretch is looked at too: the event before it, and the latest time until then; the
+# journal's head keeps both of what is archived.
 _CLOCKS = """
 SELECT coalesce(min(position) FILTER (WHERE wrong), CASE WHEN count(*) <> $3::bigint - $2 THEN $2 + count(*) + 1 END)
 FROM (
@@ -188,9 +189,11 @@ FROM (
         WHEN effective_at >= greatest(max(effective_at) OVER log, before.effective) - interval '1 minute' THEN 1
         ELSE 2 END AS wrong
   FROM ledger.event, (
-    SELECT (SELECT recorded_at FROM ledger.event WHERE journal_id = $1 AND position = $2) AS recorded,
-           (SELECT effective_at FROM ledger.event WHERE journal_id = $1 AND position <= $2 AND lateness = 0
-            ORDER BY position DESC LIMIT 1) AS effective) before
+    SELECT coalesce((SELECT recorded_at FROM ledger.event WHERE journal_id = $1 AND position = $2),
+                    archived_recorded_at) AS recorded,
+           coalesce((SELECT effective_at FROM ledger.event WHERE journal_id = $1 AND position <= $2 AND lateness = 0
+                     ORDER BY position DESC LIMIT 1), archived_effective_at) AS effective
+    FROM ledger.journal_head WHERE journal_id = $1) before
   WHERE journal_id = $1 AND position > $2 AND position <= $3
   WINDOW log AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 ) events

@@ -31,6 +31,8 @@ journal_head = Table(
     Column("position", BigInteger, nullable=False),
     Column("room", BigInteger, nullable=False),
     Column("archived", BigInteger, nullable=False),
+    Column("archived_recorded_at", DateTime(timezone=True), nullable=False),
+    Column("archived_effective_at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("effective_at", DateTime(timezone=True), nullable=False),
     schema="ledger",

@@ -10,10 +10,14 @@ ALTER TABLE ledger.journal ADD COLUMN partition_size bigint NOT NULL DEFAULT 838
 ALTER TABLE ledger.journal_head
   ADD COLUMN room bigint NOT NULL DEFAULT 0,
   ADD COLUMN archived bigint NOT NULL DEFAULT 0,
+  ADD COLUMN archived_recorded_at timestamptz NOT NULL DEFAULT '1970-01-01Z',
+  ADD COLUMN archived_effective_at timestamptz NOT NULL DEFAULT '1970-01-01Z',
   ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT '1970-01-01Z',
   ADD COLUMN effective_at timestamptz NOT NULL DEFAULT '1970-01-01Z';
 COMMENT ON COLUMN ledger.journal_head.room IS 'the last position that has a partition';
 COMMENT ON COLUMN ledger.journal_head.archived IS 'the last position whose partition was detached: before it there are snapshots only';
+COMMENT ON COLUMN ledger.journal_head.archived_recorded_at IS 'when that position was recorded: nothing can be told as of an earlier time';
+COMMENT ON COLUMN ledger.journal_head.archived_effective_at IS 'the latest effective time until there, likewise';
 COMMENT ON COLUMN ledger.journal_head.effective_at IS 'the latest effective time so far; what took effect before it and is not recorded yet comes late';
 
 ALTER TABLE ledger.event RENAME TO event_before;
@@ -443,6 +447,8 @@ CREATE FUNCTION ledger.detach_oldest_partition(p_journal integer, p_to bigint) R
 LANGUAGE plpgsql SET search_path = ledger, pg_temp AS $$
 DECLARE before bigint; name text;
 BEGIN
+  -- One at a time, and what is proven stays so: who comes second finds that another partition is the oldest by then.
+  PERFORM FROM audit WHERE journal_id = p_journal FOR UPDATE;
   IF p_to IS DISTINCT FROM oldest_partition_ends(p_journal) THEN
     RAISE EXCEPTION 'the oldest partition of journal % ends at %, not at %', p_journal, oldest_partition_ends(p_journal), p_to;
   ELSIF p_to % 1024 <> 0 THEN
@@ -455,7 +461,12 @@ BEGIN
   FROM balances_at(p_journal, ARRAY(SELECT id FROM account WHERE journal_id = p_journal), p_to) AS b WHERE b.sequence > 0
   ON CONFLICT DO NOTHING;
   SELECT archived INTO before FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
-  UPDATE journal_head SET archived = p_to WHERE journal_id = p_journal;
+  UPDATE journal_head SET archived = p_to,
+    archived_recorded_at = (SELECT e.recorded_at FROM event e WHERE e.journal_id = p_journal AND e.position = p_to),
+    archived_effective_at = greatest(archived_effective_at, (
+      SELECT e.effective_at FROM event e WHERE e.journal_id = p_journal AND e.position <= p_to AND e.lateness = 0
+      ORDER BY e.position DESC LIMIT 1))
+  WHERE journal_id = p_journal;
   FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
     EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', name, format('%s_%s_%s', name, p_journal, before));
   END LOOP;

@@ -94,7 +94,7 @@ CREATE TABLE paper.custody_account (
   account bigint PRIMARY KEY,
   heard   bigint NOT NULL
 );
-COMMENT ON COLUMN paper.custody_account.heard IS 'how many movements of the account it has been told of';
+COMMENT ON COLUMN paper.custody_account.heard IS 'the last entry of our journal that it has been told of';
 CREATE TABLE paper.custody_movement (
   account  bigint NOT NULL REFERENCES paper.custody_account,
   sequence bigint NOT NULL,

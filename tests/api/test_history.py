@@ -1,5 +1,6 @@
 """What was: balances at other times over the API, what a balance is made of, and how far the log is proven."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.kernel.errors import Overloaded
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.kernel.principal import Role
+from app.ledger import audit
 from app.ledger.audit import Auditor, prove
 from app.ledger.commit import Batch
 from app.ledger.postings import deposit
@@ -47,6 +50,7 @@ AUDIT = "{ desk { audit { position provenPosition provenAt disagreement } } }"
 REPLAY = """
 query ($id: ID!, $zero: Boolean!) { desk { replay(accountId: $id, fromZero: $zero) {
   entries accounts agrees disagreement } } }"""
+BOOKS = "query ($at: String) { desk { trialBalance(at: $at) { cursor } } }"
 RESTART = "mutation { restartAudit { audit { provenPosition disagreement } errors { code } } }"
 
 
@@ -173,6 +177,45 @@ async def test_a_moment_that_is_none_is_refused(site: Site, moment: dict[str, st
         assert errors[0]["extensions"]["path"] == [path]
 
 
+async def test_what_is_archived_is_not_told_wrongly(site: Site, database_url: str) -> None:
+    """As of a time before the log at hand begins nothing is answered, by either clock; from there on everything is."""
+    superuser = await asyncpg.connect(database_url)
+    await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
+    async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
+        account = await opened(ann, "10.00")
+        books = await operator.ask(BOOKS)
+        site.world.clock.advance(timedelta(hours=1))
+        last = site.world.clock.now()
+        await fill_up(site, 1_024)
+        site.world.clock.advance(timedelta(hours=1))
+        await opened(ann, "2.00")
+        async with site.world.pool.acquire() as connection:
+            await prove(connection, site.world.commits.journal, site.world.clock)
+        await superuser.execute("SELECT ledger.detach_oldest_partition($1, 1024)", site.world.commits.journal.id)
+        before = (last - timedelta(seconds=1)).isoformat()
+        for moment in ({"recordedAt": before}, {"effectiveAt": before}):
+            [error] = await refused(ann, CASH_AT, id=account, at=moment)
+            assert error["extensions"]["code"] == "ARCHIVED"
+        [error] = await refused(ann, RESTATED, id=account, effective=before, known=last.isoformat())
+        assert (error["extensions"]["code"], error["extensions"]["path"]) == ("ARCHIVED", ["effectiveAt"])
+        for moment in ({"recordedAt": last.isoformat()}, {"effectiveAt": last.isoformat()}):
+            assert (await cash_at(ann, account, moment))["cashAt"]["settled"]["amount"] == "10.00"
+        [error] = await refused(operator, BOOKS, at=books["desk"]["trialBalance"]["cursor"])
+        assert error["extensions"]["code"] == "ARCHIVED"
+    await superuser.close()
+
+
+async def fill_up(site: Site, entries: int) -> None:
+    """So many entries that move nothing."""
+
+    async def post(batch: Batch, commands: Any) -> list[None]:
+        event = NewEvent(batch.journal.house, EventType.HOUSE_FUNDED, "test", batch.effective_at)
+        await batch.post_facts([Entry(event)] * entries)
+        return [None] * len(commands)
+
+    await site.world.commits.submit(post, None)
+
+
 async def test_what_is_proven_stands_beside_what_is_recorded(site: Site) -> None:
     async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
         account = await trader(site, ann)
@@ -211,6 +254,30 @@ async def test_the_auditor_stops_at_what_disagrees_and_raises_the_alarm_once(sit
         await auditor.look()
         found = (await operator.ask(AUDIT))["desk"]["audit"]
         assert found["provenPosition"] == found["position"]
+
+
+async def test_the_auditor_goes_on_when_the_alarm_can_not_be_raised(
+    site: Site, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised when a queue is full too: until it has been, again and again."""
+    raised = asyncio.Event()
+    tries: list[str] = []
+
+    async def alarm(_: Journal, disagreement: str) -> None:
+        tries.append(disagreement)
+        if len(tries) == 1:
+            raise Overloaded("20 commands are waiting already")
+        raised.set()
+
+    monkeypatch.setattr(audit, "LOOK_AGAIN", 0.0)
+    async with site.client() as ann:
+        await opened(ann, "10.00")
+        await tamper(database_url, "UPDATE ledger.transfer SET amount = amount + 1 WHERE position = 2 AND leg = 1")
+        running = asyncio.create_task(audit.Auditor(site.world.pool, site.world.clock, alarm).run())
+        await asyncio.wait_for(raised.wait(), 10)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert len(tries) == 2
 
 
 async def refused(client: Client, query: str, **variables: Any) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Old partitions: written as Parquet, checked from there, taken out of the log behind snapshots."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest_asyncio
 from app.archive import archive_all, check_all
 from app.infra.database import api_engine, reading
 from app.kernel.clock import ManualClock
+from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
-from app.ledger.audit import prove
+from app.ledger.audit import prove, restart
 from app.ledger.chart import USD, Kind, address
 from app.ledger.history import AsRecorded, cash_at, extent
+from app.ledger.post import post
 from app.ledger.replay import replay
-from app.ledger.types import Leg
+from app.ledger.types import Entry, Leg
+from app.replay import replay_journal
 from tests.ledger.books import NOON, Books, books
 
 pytestmark = pytest.mark.asyncio
@@ -122,6 +126,47 @@ async def test_an_archive_that_was_tampered_with_is_found_out_from_itself(
     files(tmp_path, "*.json")[1].unlink()
     assert not await check_all(str(tmp_path), said.append)
     assert "position 1025 and what follows are missing" in said[-1]
+
+
+async def test_what_comes_late_right_after_the_archive_is_no_disagreement(database_url: str) -> None:
+    """How late an entry is follows from entries before it, which may be archived."""
+    async with books(database_url) as found:
+        superuser = await asyncpg.connect(database_url)
+        await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
+        legs = [Leg(address(found.journal.outside, USD, Kind.FBO), address(found.customers[0], USD, Kind.SETTLED), 1)]
+        await found.post(*([legs] * 1_024))
+        for ago in (timedelta(seconds=5), timedelta(hours=1)):
+            event = NewEvent(found.customers[0], EventType.DEPOSIT, "test", NOON - ago)
+            await post(found.connection, found.journal.id, NOON, NOON, [Entry(event, legs)])
+        clock = ManualClock(NOON)
+        assert (await prove(found.connection, found.journal, clock)).disagreement is None
+        await superuser.execute("SELECT ledger.detach_oldest_partition($1, 1024)", found.journal.id)
+        await superuser.close()
+        assert await found.connection.fetchval("SELECT min(position) FROM ledger.event") == 1_025
+        assert (await replay(found.connection, found.journal.id)).disagreement is None
+        assert (await replay_journal(database_url, found.journal.id, 1, lambda *_: None)).disagreement is None
+        await restart(found.connection, found.journal.id, NOON)
+        proven = await prove(found.connection, found.journal, clock)
+        assert (proven.position, proven.disagreement) == (1_026, None)
+
+
+async def test_a_partition_is_taken_out_once_by_two_who_would(old: Books, database_url: str) -> None:
+    first, second, looking = [await asyncpg.connect(database_url) for _ in range(3)]
+    ends = await looking.fetchval("SELECT ledger.oldest_partition_ends($1)", old.journal.id)
+    detach = "SELECT ledger.detach_oldest_partition($1, $2)"
+    transaction = first.transaction()
+    await transaction.start()
+    await first.execute(detach, old.journal.id, ends)
+    late = asyncio.create_task(second.execute(detach, old.journal.id, ends))
+    waits = "SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%detach_oldest%'"
+    while not await looking.fetchval(waits):
+        await asyncio.sleep(0.01)
+    await transaction.commit()
+    with pytest.raises(asyncpg.RaiseError, match=f"ends at {2 * ends}, not at {ends}"):
+        await late
+    for connection in (first, second, looking):
+        await connection.close()
+    assert await old.connection.fetchval("SELECT min(position) FROM ledger.event") == ends + 1
 
 
 async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
