@@ -7,10 +7,12 @@ import asyncpg
 from obstore.store import ObjectStore
 
 from app.infra.database import EngineConnection
-from app.ledger.archive.check import check_archive
-from app.ledger.archive.parts import Manifest, archived_journals, open_store
+from app.ledger.adding_up import Stretch
+from app.ledger.archive.check import add_up, check_archive
+from app.ledger.archive.parts import ArchiveBroken, Manifest, archived_journals, open_store
 from app.ledger.archive.write import detach, oldest_partition, write_partition
 from app.ledger.books import journals
+from app.ledger.replay import stands_at
 from app.proof.published import published_size
 
 Say = Callable[[str], None]
@@ -26,13 +28,15 @@ async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached
     agrees = True
     try:
         for journal in await journals(connection):
-            while agrees and (found := await oldest_partition(connection, journal.id, before)):
+            while found := await oldest_partition(connection, journal.id, before):
                 if found[1] > await published_size(connection, journal.id):
                     say(f"Journal {journal.id}: no published checkpoint covers position {found[1]:,} yet.")
                     break
                 manifest = await write_partition(connection, store, journal.id, *found)
-                agrees = await _agrees(connection, store, manifest, say)
-                if not agrees or not detached:
+                if not await _agrees(connection, store, manifest, say):
+                    agrees = False
+                    break
+                if not detached:
                     break
                 await detach(connection, manifest, drop=drop)
                 say(f"  Taken out of the log; balances up to position {manifest.to:,} stand in snapshots.")
@@ -53,16 +57,16 @@ async def check_all(place: str, say: Say) -> bool:
 
 
 async def _agrees(connection: EngineConnection, store: ObjectStore, manifest: Manifest, say: Say) -> bool:
-    """Whether the archive, read back, ends where the log says that every account stood then."""
-    found = await check_archive(store, manifest.journal_id)
-    rows = await connection.fetch(
-        "SELECT account_id, sequence, trunc(balance * 100000000)::text AS balance FROM ledger.balances_at("
-        "$1, ARRAY(SELECT id FROM ledger.account WHERE journal_id = $1), $2) WHERE sequence > 0",
-        manifest.journal_id,
-        manifest.to,
-    )
-    stands = {row["account_id"]: (row["sequence"], int(row["balance"])) for row in rows}
-    wrong = found.disagreement or (None if stands == found.stands else "it ends with other balances than the log")
+    """Whether the partition, read back, begins and ends where the log says that its accounts stood."""
+    found, wrong = Stretch(), None
+    try:
+        await add_up(store, manifest, found)
+        wrong = found.contradiction(await stands_at(connection, manifest.journal_id, found.opening, manifest.after))
+    except ArchiveBroken as broken:
+        wrong = str(broken)
+    if wrong is None:
+        stands = await stands_at(connection, manifest.journal_id, found.closing, manifest.to)
+        wrong = None if stands == found.closing else "it ends with other balances than the log"
     verdict = wrong or "archived, read back, and agrees with the log"
     say(f"Journal {manifest.journal_id}: positions {manifest.after + 1:,} to {manifest.to:,}: {verdict}.")
     return wrong is None

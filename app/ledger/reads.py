@@ -222,7 +222,7 @@ async def events_by_query(connection: AsyncConnection, query: Select[Any]) -> li
 
 
 def _event(row: Iterable[Any]) -> Event:
-    values = list(row)
+    *values, _ = row  # the latest effective time until then is for searching
     values[4] = EventType(values[4])
     values[11] = Lateness(values[11])
     return Event(*values)

@@ -184,15 +184,16 @@ SELECT coalesce(min(position) FILTER (WHERE wrong), CASE WHEN count(*) <> $3::bi
 FROM (
   SELECT position, position <> lag(position, 1, $2) OVER log + 1
       OR recorded_at < lag(recorded_at, 1, before.recorded) OVER log
+      OR latest_effective_at <> greatest(max(effective_at) OVER log, before.effective)
       OR lateness <> CASE
-        WHEN effective_at >= greatest(max(effective_at) OVER log, before.effective) THEN 0
-        WHEN effective_at >= greatest(max(effective_at) OVER log, before.effective) - interval '1 minute' THEN 1
+        WHEN effective_at >= latest_effective_at THEN 0
+        WHEN effective_at >= latest_effective_at - interval '1 minute' THEN 1
         ELSE 2 END AS wrong
   FROM ledger.event, (
     SELECT coalesce((SELECT recorded_at FROM ledger.event WHERE journal_id = $1 AND position = $2),
                     archived_recorded_at) AS recorded,
-           coalesce((SELECT effective_at FROM ledger.event WHERE journal_id = $1 AND position <= $2 AND lateness = 0
-                     ORDER BY position DESC LIMIT 1), archived_effective_at) AS effective
+           coalesce((SELECT latest_effective_at FROM ledger.event WHERE journal_id = $1 AND position = $2),
+                    archived_effective_at) AS effective
     FROM ledger.journal_head WHERE journal_id = $1) before
   WHERE journal_id = $1 AND position > $2 AND position <= $3
   WINDOW log AS (ORDER BY position ROWS UNBOUNDED PRECEDING)

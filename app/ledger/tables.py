@@ -80,6 +80,7 @@ event = Table(
     Column("effective_at", DateTime(timezone=True), nullable=False),
     Column("lateness", SmallInteger, nullable=False),
     Column("data", JSONB, nullable=False),
+    Column("latest_effective_at", DateTime(timezone=True), nullable=False),
     schema="ledger",
 )
 

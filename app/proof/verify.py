@@ -11,7 +11,7 @@ import asyncpg
 from obstore.store import ObjectStore
 
 from app.infra.database import EngineConnection
-from app.ledger.archive.check import ArchiveBroken
+from app.ledger.archive.parts import ArchiveBroken
 from app.ledger.types import Journal
 from app.proof.archived import archived_blocks
 from app.proof.blocks import NO_CHAIN, chained

@@ -16,6 +16,7 @@ ACCOUNTS = 1_000
 
 async def make_up(url: str, transfers: int, name: str) -> tuple[Journal, list[int]]:
     """A journal of deposits, one each second, to its customers in turn, so that the bank's account is in all of them.
+    Each seventh is told three seconds late.
 
     As it would have been posted: a replay agrees with it. Answers the journal and the ledger accounts: the bank's, then
     the customers'.
@@ -47,15 +48,16 @@ async def make_up(url: str, transfers: int, name: str) -> tuple[Journal, list[in
 
 
 _FILL = """
-INSERT INTO ledger.event (journal_id, version, lateness, position, book_id, sequence, recorded_at, effective_at, type,
-                          actor, data)
-SELECT {journal}, 1, 0, i, {book} + (i - 1) % {accounts}, (i - 1) / {accounts} + 1, at, at, 'DEPOSIT', 'test', '{{}}'
+INSERT INTO ledger.event (journal_id, version, lateness, position, book_id, sequence, recorded_at, effective_at,
+                          latest_effective_at, type, actor, data)
+SELECT {journal}, 1, (i % 7 = 0 AND i > 1)::integer, i, {book} + (i - 1) % {accounts}, (i - 1) / {accounts} + 1, at,
+       at - (i % 7 = 0)::integer * interval '3 s', at - (i % 7 = 0)::integer * interval '1 s', 'DEPOSIT', 'test', '{{}}'
 FROM generate_series(1, {transfers}::bigint) AS i,
   LATERAL (SELECT timestamptz '{beginning}' + i * interval '1 s') AS a(at);
 INSERT INTO ledger.transfer (journal_id, leg, lateness, position, debit_account_id, debit_sequence, debit_balance,
                              credit_account_id, credit_sequence, credit_balance, amount)
-SELECT {journal}, 1, 0, i, {bank}, i, -i * 1.5, (({book} + (i - 1) % {accounts}) << 25) | (1 << 5) | 3,
-       (i - 1) / {accounts} + 1, ((i - 1) / {accounts} + 1) * 1.5, 1.5
+SELECT {journal}, 1, (i % 7 = 0 AND i > 1)::integer, i, {bank}, i, -i * 1.5,
+       (({book} + (i - 1) % {accounts}) << 25) | (1 << 5) | 3, (i - 1) / {accounts} + 1, ((i - 1) / {accounts} + 1) * 1.5, 1.5
 FROM generate_series(1, {transfers}::bigint) AS i;
 INSERT INTO ledger.account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)
 SELECT debit_account_id, {journal}, debit_account_id >> 25, 1, 16, debit_balance, debit_sequence, true

@@ -34,6 +34,7 @@ CREATE TABLE ledger.event (
   sequence     bigint NOT NULL,
   recorded_at  timestamptz NOT NULL,
   effective_at timestamptz NOT NULL,
+  latest_effective_at timestamptz NOT NULL,
   cause        uuid,
   correlation  uuid,
   type         text NOT NULL,
@@ -41,6 +42,7 @@ CREATE TABLE ledger.event (
   data         jsonb NOT NULL,
   PRIMARY KEY (journal_id, position)
 ) PARTITION BY RANGE (journal_id, position);
+COMMENT ON COLUMN ledger.event.latest_effective_at IS 'the latest effective time of this event and all before it: it never falls';
 
 -- One row is one balanced movement; the transfers of one event are one transaction and share its position.
 CREATE TABLE ledger.transfer (
@@ -120,7 +122,7 @@ CREATE TEMP TABLE clocks ON COMMIT DROP AS
               WHEN effective_at >= max(effective_at) OVER log - interval '1 minute' THEN 1 ELSE 2 END AS lateness
   FROM ledger.event_before WINDOW log AS (PARTITION BY journal_id ORDER BY position);
 INSERT INTO ledger.event
-SELECT e.journal_id, e.version, c.lateness, e.position, e.book_id, e.sequence, c.recorded_at, e.effective_at, e.cause,
+SELECT e.journal_id, e.version, c.lateness, e.position, e.book_id, e.sequence, c.recorded_at, e.effective_at, c.latest, e.cause,
        e.correlation, e.type, e.actor, e.data
 FROM ledger.event_before e JOIN clocks c USING (journal_id, position) ORDER BY 1, 4;
 INSERT INTO ledger.transfer
@@ -216,15 +218,13 @@ END $$;
 -- came late.
 CREATE FUNCTION ledger.effective_position_at(p_journal integer, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
-DECLARE low bigint; high bigint; middle bigint; at bigint; found timestamptz;
+DECLARE low bigint; high bigint; middle bigint; found timestamptz;
 BEGIN
-  SELECT h.archived, h.position INTO low, high FROM journal_head h WHERE journal_id = p_journal;
+  SELECT archived, position INTO low, high FROM journal_head WHERE journal_id = p_journal;
   WHILE low < high LOOP
     middle := (low + high + 1) / 2;
-    SELECT e.position, e.effective_at INTO at, found FROM event e
-    WHERE e.journal_id = p_journal AND e.position <= middle AND e.position > low AND e.lateness = 0
-    ORDER BY e.position DESC LIMIT 1;
-    IF at IS NULL OR found <= p_at THEN low := middle; ELSE high := at - 1; END IF;
+    SELECT latest_effective_at INTO found FROM event WHERE journal_id = p_journal AND position = middle;
+    IF found <= p_at THEN low := middle; ELSE high := middle - 1; END IF;
   END LOOP;
   RETURN low;
 END $$;
@@ -309,7 +309,7 @@ DECLARE
   debit_seq bigint[]; debit_bal numeric[]; credit_seq bigint[]; credit_bal numeric[];
   book_ids bigint[]; book_seq bigint[]; book_at integer[]; book_shut boolean[];
   i integer := 1; e integer; first integer; d integer; c integer;
-  today timestamptz; effective timestamptz[]; lateness smallint[];
+  today timestamptz; effective timestamptz[]; latest timestamptz[]; lateness smallint[];
   carry bigint; amount bigint; moved integer; number integer[];   -- of each leg among those of its event that move something
 BEGIN
   SELECT * INTO head FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
@@ -348,6 +348,7 @@ BEGIN
   positions := array_fill(NULL::bigint, ARRAY[events]); sequences := positions; refused_accounts := positions; needed := positions; shortages := positions;
   refusals := array_fill(NULL::text, ARRAY[events]);
   lateness := array_fill(0::smallint, ARRAY[events]); effective := coalesce(p_effective, array_fill(NULL::timestamptz, ARRAY[events]));
+  latest := array_fill(NULL::timestamptz, ARRAY[events]);
   taken := array_fill(0::bigint, ARRAY[legs]); number := array_fill(0, ARRAY[legs]); debit_seq := taken; credit_seq := taken;
   debit_bal := array_fill(0::numeric, ARRAY[legs]); credit_bal := debit_bal;
 
@@ -390,7 +391,7 @@ BEGIN
       ELSIF effective[e] < head.effective_at THEN
         lateness[e] := CASE WHEN effective[e] >= head.effective_at - interval '1 minute' THEN 1 ELSE 2 END;
       END IF;
-      head.effective_at := greatest(head.effective_at, effective[e]);
+      head.effective_at := greatest(head.effective_at, effective[e]); latest[e] := head.effective_at;
       head.position := head.position + 1; positions[e] := head.position;
       book_seq[book_at[e]] := book_seq[book_at[e]] + 1; sequences[e] := book_seq[book_at[e]];
     ELSE
@@ -406,10 +407,11 @@ BEGIN
   END LOOP;
   IF i <= legs THEN RAISE EXCEPTION 'leg %: legs must follow the order of their events', i; END IF;
 
-  INSERT INTO event (journal_id, version, lateness, position, book_id, sequence, recorded_at, effective_at, cause, correlation, type, actor, data)
-  SELECT p_journal, version, late, pos, book, sequence, head.recorded_at, effective_at, cause, correlation, type, actor, data::jsonb
-  FROM unnest(positions, p_book, sequences, p_type, p_version, p_actor, p_cause, p_correlation, effective, lateness, p_data)
-    AS u(pos, book, sequence, type, version, actor, cause, correlation, effective_at, late, data)
+  INSERT INTO event (journal_id, version, lateness, position, book_id, sequence, recorded_at, effective_at, latest_effective_at,
+                     cause, correlation, type, actor, data)
+  SELECT p_journal, version, late, pos, book, sequence, head.recorded_at, effective_at, until, cause, correlation, type, actor, data::jsonb
+  FROM unnest(positions, p_book, sequences, p_type, p_version, p_actor, p_cause, p_correlation, effective, latest, lateness, p_data)
+    AS u(pos, book, sequence, type, version, actor, cause, correlation, effective_at, until, late, data)
   WHERE pos IS NOT NULL;
 
   INSERT INTO transfer (journal_id, leg, lateness, position, debit_account_id, debit_sequence, credit_account_id, credit_sequence,
@@ -460,12 +462,12 @@ BEGIN
   SELECT p_journal, b.account_id, p_to, b.sequence, b.balance
   FROM balances_at(p_journal, ARRAY(SELECT id FROM account WHERE journal_id = p_journal), p_to) AS b WHERE b.sequence > 0
   ON CONFLICT DO NOTHING;
+  -- The tables first, in the order in which everybody reads them; writers wait for the head no longer than that takes.
+  LOCK TABLE event, transfer IN ACCESS EXCLUSIVE MODE;
   SELECT archived INTO before FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
   UPDATE journal_head SET archived = p_to,
     archived_recorded_at = (SELECT e.recorded_at FROM event e WHERE e.journal_id = p_journal AND e.position = p_to),
-    archived_effective_at = greatest(archived_effective_at, (
-      SELECT e.effective_at FROM event e WHERE e.journal_id = p_journal AND e.position <= p_to AND e.lateness = 0
-      ORDER BY e.position DESC LIMIT 1))
+    archived_effective_at = (SELECT e.latest_effective_at FROM event e WHERE e.journal_id = p_journal AND e.position = p_to)
   WHERE journal_id = p_journal;
   FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
     EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', name, format('%s_%s_%s', name, p_journal, before));

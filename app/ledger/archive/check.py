@@ -10,7 +10,7 @@ import polars
 from obstore.store import ObjectStore
 
 from app.ledger.adding_up import Stand, Stretch
-from app.ledger.archive.parts import File, Manifest, Part, manifests
+from app.ledger.archive.parts import ArchiveBroken, File, Manifest, Part, manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,6 @@ class ArchiveChecked:
     disagreement: str | None
 
 
-class ArchiveBroken(Exception):
-    """The archive is not what it should be; says where."""
-
-
 async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
     """Read a journal's whole archive and add it up from the first position on."""
     whole, to = Stretch(), 0
@@ -33,16 +29,21 @@ async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
         for manifest in await manifests(store, journal_id):
             if manifest.after != to:
                 raise ArchiveBroken(f"position {to + 1} and what follows are missing: next comes {manifest.path}")
-            async for part, events, transfers in read_parts(store, manifest):
-                _check_events(part, events)
-                whole.read(lines_of(transfers))
-                if whole.disagreement:
-                    raise ArchiveBroken(whole.disagreement)
+            await add_up(store, manifest, whole)
             to = manifest.to
         wrong = whole.contradiction({})
     except ArchiveBroken as broken:
         wrong = str(broken)
     return ArchiveChecked(to, whole.closing, wrong)
+
+
+async def add_up(store: ObjectStore, manifest: Manifest, found: Stretch) -> None:
+    """Read one partition and go on adding up with it. Raises ``ArchiveBroken``."""
+    async for part, events, transfers in read_parts(store, manifest):
+        _check_events(part, events)
+        found.read(lines_of(transfers))
+        if found.disagreement:
+            raise ArchiveBroken(found.disagreement)
 
 
 async def read_parts(
@@ -75,7 +76,10 @@ async def _read(store: ObjectStore, file: File) -> polars.DataFrame:
         raise ArchiveBroken(f"{file.path} is missing") from None
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise ArchiveBroken(f"{file.path} was changed: it does not have the hash that its manifest names")
-    return polars.read_parquet(io.BytesIO(content))
+    frame = polars.read_parquet(io.BytesIO(content))
+    if frame.height != file.rows:
+        raise ArchiveBroken(f"{file.path} has {frame.height} rows, its manifest says {file.rows}")
+    return frame
 
 
 def _check_events(part: Part, events: polars.DataFrame) -> None:

@@ -46,6 +46,10 @@ TRANSFERS: Final[dict[str, Any]] = {
 }
 
 
+class ArchiveBroken(Exception):
+    """The archive is not what it should be; says where."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One Parquet file: where it is, how many rows it has, and the SHA-256 of its bytes."""
@@ -106,8 +110,12 @@ async def manifests(store: ObjectStore, journal_id: int) -> list[Manifest]:
 
 
 async def _manifest(store: ObjectStore, path: str) -> Manifest:
-    raw = orjson.loads(bytes(await (await obstore.get_async(store, path)).bytes_async()))
-    parts = [
-        Part(each["after"], each["to"], File(**each["events"]), File(**each["transfers"])) for each in raw["parts"]
-    ]
-    return Manifest(raw["journal_id"], raw["after"], raw["to"], parts)
+    content = bytes(await (await obstore.get_async(store, path)).bytes_async())
+    try:
+        raw = orjson.loads(content)
+        parts = [
+            Part(each["after"], each["to"], File(**each["events"]), File(**each["transfers"])) for each in raw["parts"]
+        ]
+        return Manifest(raw["journal_id"], raw["after"], raw["to"], parts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArchiveBroken(f"{path} is no manifest: {error}") from None

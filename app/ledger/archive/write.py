@@ -1,17 +1,23 @@
 """Writes the oldest partition of a journal to an archive, and takes it out of the log once it is checked there."""
 
+import asyncio
 import hashlib
 import io
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import asyncpg
 import obstore
 import polars
 from obstore.store import ObjectStore
 
 from app.infra.database import EngineConnection
 from app.ledger.archive.parts import EVENTS, PART, TRANSFERS, File, Manifest, Part, put_manifest
+
+
+#: How often a partition is tried to be detached, a second apart.
+_ATTEMPTS: Final = 60
 
 
 async def oldest_partition(connection: EngineConnection, journal_id: int, before: datetime) -> tuple[int, int] | None:
@@ -51,13 +57,25 @@ async def write_partition(
 
 
 async def detach(connection: EngineConnection, manifest: Manifest, *, drop: bool) -> None:
-    """Take the partition out of the log, in the hands of the ledger's owner. ``drop``: its tables too."""
-    async with connection.transaction():
-        await connection.execute("SET LOCAL ROLE ledger_owner; SET LOCAL lock_timeout = '5s'")
-        await connection.execute("SELECT ledger.detach_oldest_partition($1, $2)", manifest.journal_id, manifest.to)
-        if drop:
-            for table in ("event", "transfer"):
-                await connection.execute(f"DROP TABLE ledger.{table}_{manifest.journal_id:d}_{manifest.after:d}")
+    """Take the partition out of the log, in the hands of the ledger's owner. ``drop``: its tables too.
+
+    Who reads the log holds it up, and while it waits it holds up everybody else: so it waits a moment only, and tries
+    again. Raises ``asyncpg.LockNotAvailableError`` when that was never enough.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL ROLE ledger_owner; SET LOCAL lock_timeout = '200ms'")
+                await connection.execute(
+                    "SELECT ledger.detach_oldest_partition($1, $2)", manifest.journal_id, manifest.to
+                )
+                for table in ("event", "transfer") if drop else ():
+                    await connection.execute(f"DROP TABLE ledger.{table}_{manifest.journal_id:d}_{manifest.after:d}")
+            return
+        except asyncpg.LockNotAvailableError:
+            if attempt == _ATTEMPTS:
+                raise
+            await asyncio.sleep(1)
 
 
 async def _put(store: ObjectStore, path: str, rows: Iterable[Iterable[Any]], columns: dict[str, Any]) -> File:
