@@ -1,4 +1,4 @@
-"""What a superuser with the triggers off may do to the books without the auditor or a replay noticing: each is a fault."""
+"""What a superuser with the triggers off may do to the books without the auditor or a replay noticing."""
 
 from collections.abc import AsyncIterator
 
