@@ -209,3 +209,19 @@ async def test_two_who_reverse_at_once_reverse_it_once(database_url: str) -> Non
 async def test_hostile_lines_are_refused(line: str) -> None:
     with pytest.raises(Refusal):
         read_statement(f"as_of,account,asset,balance\n{line}\n", "file", {"USD": USD})
+
+
+@pytest.mark.xfail(
+    strict=True, raises=ExceptionGroup, reason="only the newest run that names one of the accounts is looked at"
+)
+async def test_a_break_that_is_gone_is_noted_though_a_run_of_other_accounts_came_between(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        await world.investor(10)
+        header, at = "as_of,account,asset,balance\n", world.clock.now().isoformat()
+        bank, firm = f"{at},FBO,USD,10\n", f"{at},FIRM_BANK,USD,0\n"
+        await keeping.reconcile(file=f"{header}{at},FBO,USD,9\n")
+        assert [case[2] for case in await keeping.cases()] == ["OPENED"]
+        await keeping.reconcile(file=header + firm)
+        await keeping.reconcile(file=header + bank + firm)
+        assert [case[2] for case in await keeping.cases()] != ["OPENED"]

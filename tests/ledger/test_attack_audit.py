@@ -1,5 +1,6 @@
 """What a superuser with the triggers off may do to the books without the auditor or a replay noticing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -7,12 +8,13 @@ import pytest
 import pytest_asyncio
 
 from app.kernel.clock import ManualClock
+from app.kernel.errors import Overloaded
 from app.kernel.money import UNIT
 from app.ledger import audit
-from app.ledger.audit import prove, restart
+from app.ledger.audit import Auditor, prove, restart
 from app.ledger.chart import USD, Kind, address
 from app.ledger.replay import replay
-from app.ledger.types import Leg
+from app.ledger.types import Journal, Leg
 from tests.ledger.books import NOON, Books, books
 
 pytestmark = pytest.mark.asyncio
@@ -274,3 +276,82 @@ async def test_plain_tampering_is_noticed(log: Books, database_url: str, stateme
     await tamper(database_url, statement)
     assert await replayed(log) is not None
     assert await audited(log, again=True) is not None
+
+
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="a figure that is none breaks the adding up instead of being named"
+)
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger.transfer SET debit_balance = 'NaN' WHERE position = 4",
+        "UPDATE ledger.transfer SET amount = 'NaN' WHERE position = 4",
+        "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3",
+        "UPDATE ledger.transfer SET credit_account_id = credit_account_id + 27 WHERE position = 4",
+    ],
+    ids=["balance", "amount", "row", "kind"],
+)
+async def test_figures_that_are_none_are_a_disagreement(
+    log: Books, database_url: str, who: str, statement: str
+) -> None:
+    await tamper(database_url, statement)
+    assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="what the adding up stumbles over ends the audit of all journals"
+)
+async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_url: str) -> None:
+    """Another tenant's journal is audited on, and somebody is told."""
+    told: list[str] = []
+
+    async def alarm(_: Journal, disagreement: str) -> None:
+        told.append(disagreement)
+
+    await tamper(database_url, "UPDATE ledger.transfer SET debit_balance = 'NaN' WHERE position = 4")
+    await restart(log.connection, log.journal.id, NOON)
+    async with books(database_url) as other, asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        bank = address(other.journal.outside, USD, Kind.FBO)
+        await other.post([Leg(bank, address(other.customers[0], USD, Kind.SETTLED), UNIT)])
+        await Auditor(pool, CLOCK, alarm).look()
+        proven = await pool.fetchval("SELECT proven FROM ledger.audit WHERE journal_id = $1", other.journal.id)
+    assert (len(told), proven) == (1, 1)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=Overloaded, reason="an alarm that can not be given now ends the auditor for good"
+)
+async def test_the_auditor_outlives_an_alarm_that_fails(log: Books, database_url: str) -> None:
+    """A full queue is no reason never to look again."""
+    given = 0
+
+    async def alarm(_: Journal, __: str) -> None:
+        nonlocal given
+        given += 1
+        if given == 1:
+            raise Overloaded("the queue is full")
+        raise asyncio.CancelledError
+
+    await tamper(database_url, "UPDATE ledger.transfer SET amount = amount + 1 WHERE position = 4")
+    await restart(log.connection, log.journal.id, NOON)
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        auditor = Auditor(pool, CLOCK, alarm)
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(asyncio.CancelledError):
+            patch.setattr(audit, "LOOK_AGAIN", 0)
+            await auditor.run()
+    assert given == 2
+
+
+async def test_two_auditors_at_once_record_once(log: Books, database_url: str) -> None:
+    bank = address(log.journal.outside, USD, Kind.FBO)
+    for _ in range(5):
+        await log.post([Leg(bank, address(log.customers[0], USD, Kind.SETTLED), UNIT)])
+    async with asyncpg.create_pool(database_url, min_size=4, max_size=4) as pool:
+
+        async def one() -> None:
+            async with pool.acquire() as connection:
+                assert (await prove(connection, log.journal, CLOCK)).disagreement is None
+
+        await asyncio.gather(*(one() for _ in range(4)))
+    assert await log.connection.fetchval("SELECT proven FROM ledger.audit") == 14
