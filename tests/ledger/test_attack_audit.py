@@ -11,6 +11,7 @@ from app.kernel.clock import ManualClock
 from app.kernel.errors import Overloaded
 from app.kernel.money import UNIT
 from app.ledger import audit
+from app.ledger.adding_up import Stretch
 from app.ledger.audit import Auditor, prove, restart
 from app.ledger.chart import USD, Kind, address
 from app.ledger.replay import replay
@@ -278,24 +279,29 @@ async def test_plain_tampering_is_noticed(log: Books, database_url: str, stateme
     assert await audited(log, again=True) is not None
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="a figure that is none breaks the adding up instead of being named"
-)
+LINE = "4\t1\t{debit}\t1\t{balance}\t{credit}\t1\t{amount}\t{amount}\n"
+
+
+# Asked of the pure part: over COPY, what it raises in the callback is never heard of, and the auditor hangs for good.
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="what is no figure hangs the auditor")
+@pytest.mark.parametrize("wrong", [{"balance": "NaN"}, {"amount": "NaN"}], ids=str)
+async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]) -> None:
+    plain: dict[str, object] = {
+        "debit": address(2, USD, Kind.FBO),
+        "credit": address(3, USD, Kind.SETTLED),
+        "balance": "-1.00000000",
+        "amount": "1.00000000",
+    }
+    stretch = Stretch()
+    stretch.read(LINE.format(**plain | wrong))
+    stretch.read(LINE.format(**plain | wrong))
+    assert stretch.disagreement is not None
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="a figure that is none breaks the comparing")
 @pytest.mark.parametrize("who", ["auditor", "replay"])
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE ledger.transfer SET debit_balance = 'NaN' WHERE position = 4",
-        "UPDATE ledger.transfer SET amount = 'NaN' WHERE position = 4",
-        "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3",
-        "UPDATE ledger.transfer SET credit_account_id = credit_account_id + 27 WHERE position = 4",
-    ],
-    ids=["balance", "amount", "row", "kind"],
-)
-async def test_figures_that_are_none_are_a_disagreement(
-    log: Books, database_url: str, who: str, statement: str
-) -> None:
-    await tamper(database_url, statement)
+async def test_a_row_without_a_figure_is_a_disagreement(log: Books, database_url: str, who: str) -> None:
+    await tamper(database_url, "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3")
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
@@ -309,7 +315,7 @@ async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_u
     async def alarm(_: Journal, disagreement: str) -> None:
         told.append(disagreement)
 
-    await tamper(database_url, "UPDATE ledger.transfer SET debit_balance = 'NaN' WHERE position = 4")
+    await tamper(database_url, "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3")
     await restart(log.connection, log.journal.id, NOON)
     async with books(database_url) as other, asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
         bank = address(other.journal.outside, USD, Kind.FBO)
@@ -322,8 +328,11 @@ async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_u
 @pytest.mark.xfail(
     strict=True, raises=Overloaded, reason="an alarm that can not be given now ends the auditor for good"
 )
-async def test_the_auditor_outlives_an_alarm_that_fails(log: Books, database_url: str) -> None:
+async def test_the_auditor_outlives_an_alarm_that_fails(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full queue is no reason never to look again."""
+    monkeypatch.setattr(audit, "LOOK_AGAIN", 0)
     given = 0
 
     async def alarm(_: Journal, __: str) -> None:
@@ -337,8 +346,7 @@ async def test_the_auditor_outlives_an_alarm_that_fails(log: Books, database_url
     await restart(log.connection, log.journal.id, NOON)
     async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
         auditor = Auditor(pool, CLOCK, alarm)
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(asyncio.CancelledError):
-            patch.setattr(audit, "LOOK_AGAIN", 0)
+        with pytest.raises(asyncio.CancelledError):
             await auditor.run()
     assert given == 2
 

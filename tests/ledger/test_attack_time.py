@@ -382,8 +382,8 @@ async def test_an_archive_that_ends_before_the_log_begins_is_found_out(
     for number in range(35):
         await deposit(log, NOON + number * HOUR)
     await archived(log, database_url, tmp_path)
-    newest = sorted(tmp_path.rglob("*.json"))[-1]
-    for path in (newest, *tmp_path.rglob("*000021-*.parquet")):
+    newest = sorted(tmp_path.rglob("*.json"))[-1]  # noqa: ASYNC240
+    for path in (newest, *tmp_path.rglob("*000021-*.parquet")):  # noqa: ASYNC240
         if path.exists():
             path.unlink()
     said: list[str] = []
@@ -403,8 +403,8 @@ async def test_archived_events_that_do_not_follow_from_each_other_are_found_out(
     for number in range(15):
         await deposit(log, NOON + number * HOUR)
     await archived(log, database_url, tmp_path)
-    [manifest] = tmp_path.rglob("*.json")
-    [events] = tmp_path.rglob("*.events.parquet")
+    [manifest] = tmp_path.rglob("*.json")  # noqa: ASYNC240
+    [events] = tmp_path.rglob("*.events.parquet")  # noqa: ASYNC240
     frame = polars.read_parquet(events)
     value = {
         "book_id": polars.lit(log.customers[1]),
