@@ -15,7 +15,8 @@ import asyncpg
 from app.infra.database import ENGINE_ROLE, EngineConnection
 from app.ledger.adding_up import Stretch
 from app.ledger.books import journal_of, journals
-from app.ledger.replay import Replayed, bounds, clocks_contradict, compare, read_stretch, replay, stands_at
+from app.ledger.contradictions import events_contradict
+from app.ledger.replay import Replayed, bounds, compare, read_stretch, replay, stands_at
 from resolvers.ids import uuid_in
 
 #: Positions that one process adds up at a time: a journal that has no more is not worth a second process.
@@ -97,7 +98,7 @@ def _part(url: str, moment: str, journal_id: int, after: int, to: int) -> Stretc
         ):
             await connection.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
             found = await read_stretch(connection, journal_id, after, to)
-            wrong = await clocks_contradict(connection, journal_id, after, to)
+            wrong = await events_contradict(connection, journal_id, after, to)
             found.disagreement = found.disagreement or wrong
             found.snapshots.clear()
             return found

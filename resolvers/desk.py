@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.identity.policy import Action, require
+from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
 from app.ledger.reads import CustodyProof, custody_proof, head_position, log_after
@@ -15,7 +16,7 @@ from app.orders.reads import OrderFilter, market_orders, orders_found
 from app.orders.types import MarketOrder, Order, OrderStatus, OrderType
 from resolvers.context import Context
 from resolvers.market import by_symbol
-from resolvers.order_events import LOOK_AGAIN
+from resolvers.order_events import LOOK_AGAIN, FollowError
 from resolvers.paging import cursor_number
 from resolvers.requests import parse_id
 
@@ -109,6 +110,10 @@ async def events(context: Context, after: str | None) -> AsyncGenerator[Event, N
             async with context.read() as connection:
                 news = await log_after(connection, found.journal_id, at, _CHUNK)
             await context.renew()
+            if news and news[0].position != at + 1:
+                raise Refusal(
+                    FollowError.ARCHIVED, "What follows this cursor is archived in part; begin anew.", "after"
+                )
             for event in news:
                 at = event.position
                 yield event

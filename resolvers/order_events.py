@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.clients.reads import accounts_by_id
 from app.clients.types import Account
 from app.identity.policy import Action, Denied
+from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.ledger.reads import streams_after
 from app.ledger.writers import stream_of_book
@@ -20,6 +22,12 @@ from resolvers.requests import account_for, permitted
 #: A subscription looks into the log this often (seconds) even if no bell rings.
 LOOK_AGAIN = 10.0
 _CHUNK = 100
+
+
+class FollowError(StrEnum):
+    """Why events can't be followed from a cursor."""
+
+    ARCHIVED = "ARCHIVED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,10 @@ async def order_events(context: Context, account_id: str, after: int) -> AsyncGe
             news = await context.share(_news, (account.id, account.book_id, after))
             if news is None or news.account is None or not permitted(context, Action.VIEW_ACCOUNT, news.account):
                 raise Denied(Action.VIEW_ACCOUNT)
+            if news.events and news.events[0].sequence != after + 1:
+                raise Refusal(
+                    FollowError.ARCHIVED, "What follows this cursor is archived in part; begin anew.", "after"
+                )
             for event in news.events:
                 after = event.sequence
                 if _about_order(event):

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 
 from app.kernel.money import to_text
-from app.ledger.chart import asset_of, book_of, kind_of
+from app.ledger.chart import MAY_BE_NEGATIVE, Kind, asset_of, book_of, kind_of
 
 #: Each so many entries of an account are summed up in a snapshot.
 SNAPSHOT_EVERY = 1_000
+
+_ASSET, _KIND = 1048575 << 5, 31
+_NEVER_NEGATIVE = frozenset(kind.value for kind in Kind if kind not in MAY_BE_NEGATIVE)
 
 Stand = tuple[int, int]
 """An account's sequence number and its balance in units."""
@@ -58,6 +61,9 @@ class Stretch:
         whole = low != high  # the log of a single account has not all of a transaction's transfers
         # With 8 decimals always, taking away the point makes units of it.
         last, last_leg = self.last
+        if "N" in lines:  # NaN
+            self.disagreement = self.disagreement or f"past position {last}: there is a figure that is none"
+            return
         for line in lines.replace(".", "").splitlines():
             position, leg, debit, debit_sequence, debit_balance, credit, credit_sequence, credit_balance, amount = map(
                 int, line.split("\t")
@@ -65,6 +71,8 @@ class Stretch:
             if leg != (last_leg + 1 if position == last else 1) and whole and self.disagreement is None:
                 self.disagreement = f"position {position}: a transfer is missing before leg {leg}"
             last, last_leg = position, leg
+            if (debit ^ credit) & _ASSET or (debit_balance < 0 and debit & _KIND in _NEVER_NEGATIVE):
+                self._object(position, debit, credit)
             if low <= debit <= high:
                 if closing.get(debit, none) != (debit_sequence - 1, debit_balance + amount):
                     self._begin(position, debit, debit_sequence - 1, debit_balance + amount)
@@ -96,6 +104,12 @@ class Stretch:
             return None
         position, account = min(wrong)
         return _differs(account, position, stands.get(account, (0, 0)), self.opening[account].stand)
+
+    def _object(self, position: int, debit: int, credit: int) -> None:
+        """A transfer that can't have been posted."""
+        if self.disagreement is None:
+            what = f"{describe(debit)} to {describe(credit)}"
+            self.disagreement = f"position {position}: from {what}, of two assets or below zero"
 
     def _begin(self, position: int, account: int, sequence: int, balance: int) -> None:
         """The account's first entry here, or one that does not follow."""

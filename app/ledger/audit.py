@@ -14,42 +14,59 @@ import structlog
 
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.clock import Clock
-from app.kernel.money import to_decimal, to_units
-from app.ledger.adding_up import Snapshot, Stretch
+from app.kernel.money import to_decimal
+from app.ledger.adding_up import Snapshot, Stretch, describe
 from app.ledger.books import journals
-from app.ledger.replay import bounds, clocks_contradict, read_stretch, rows_contradict, stands_at
+from app.ledger.contradictions import events_contradict, head_contradicts, rows_contradict, units
+from app.ledger.replay import bounds, read_stretch, stands_at
 from app.ledger.types import Journal
 
 log = structlog.get_logger(__name__)
 
 #: One look adds up so many positions at most.
 PART: Final = 20_000
+#: And compares so many accounts' rows, once it has caught up.
+ROWS: Final = 200
 #: Seconds until the auditor looks again when there was nothing to do.
 LOOK_AGAIN: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """How far the log is proven. ``disagreement`` says what is wrong after that, if something is."""
+    """How far the log is proven. ``disagreement`` says what is wrong after that, if something is.
+
+    ``compared`` is the last account whose row was compared with it; -1 when it was the last there is.
+    """
 
     position: int
     head: int
     disagreement: str | None
+    compared: int
 
 
-async def prove(connection: EngineConnection, journal: Journal, clock: Clock) -> Proven:
-    """Add up the next part of a journal and record how far it agreed; what disagreed once is not looked at again."""
+async def prove(connection: EngineConnection, journal: Journal, clock: Clock, past: int = -1) -> Proven:
+    """Add up the next part of a journal and record how far it agreed; what disagreed once is not looked at again.
+
+    Once all of it is added up, some accounts' rows are compared with the log as well: those past the account ``past``.
+    """
     row = await connection.fetchrow("SELECT proven, disagreement FROM ledger.audit WHERE journal_id = $1", journal.id)
     assert row is not None, f"journal {journal.id} was opened without an audit"
     start: int = row["proven"]
     if row["disagreement"] is not None:
-        return Proven(start, start, row["disagreement"])
+        return Proven(start, start, row["disagreement"], past)
+    found, compared = Stretch(), past
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         _, head = await bounds(connection, journal.id)
         end = min(head, start + PART)
-        if end == start:
-            return Proven(start, head, None)
-        found, wrong = await _add_up(connection, journal.id, start, end, newest=end == head)
+        wrong = None
+        if end > start:
+            found, wrong = await _add_up(connection, journal.id, start, end)
+        if end == head:
+            accounts = await _some_accounts(connection, journal.id, past)
+            compared = max(accounts, default=-1)
+            wrong = wrong or await _rows(connection, journal.id, head, {*accounts, *found.closing})
+    if end == start and wrong is None:
+        return Proven(start, head, None, compared)
     snapshots = [] if wrong else found.snapshots
     recorded = await connection.fetchval(
         "SELECT ledger.record_audit($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -63,7 +80,21 @@ async def prove(connection: EngineConnection, journal: Journal, clock: Clock) ->
         [each.sequence for each in snapshots],
         [to_decimal(each.balance) for each in snapshots],
     )
-    return Proven(end if recorded and not wrong else start, head, wrong)
+    return Proven(end if recorded and not wrong else start, head, wrong, compared)
+
+
+async def _some_accounts(connection: EngineConnection, journal_id: int, past: int) -> list[int]:
+    rows = await connection.fetch(
+        "SELECT id FROM ledger.account WHERE journal_id = $1 AND id > $2 ORDER BY id LIMIT $3", journal_id, past, ROWS
+    )
+    return [row["id"] for row in rows]
+
+
+async def _rows(connection: EngineConnection, journal_id: int, head: int, accounts: set[int]) -> str | None:
+    stands = await stands_at(connection, journal_id, accounts, head)
+    return await head_contradicts(connection, journal_id) or await rows_contradict(
+        connection, journal_id, stands, list(accounts)
+    )
 
 
 async def restart(connection: EngineConnection, journal_id: int, at: datetime) -> None:
@@ -71,16 +102,12 @@ async def restart(connection: EngineConnection, journal_id: int, at: datetime) -
     await connection.execute("SELECT ledger.restart_audit($1, $2)", journal_id, at)
 
 
-async def _add_up(
-    connection: EngineConnection, journal_id: int, start: int, end: int, *, newest: bool
-) -> tuple[Stretch, str | None]:
+async def _add_up(connection: EngineConnection, journal_id: int, start: int, end: int) -> tuple[Stretch, str | None]:
     found = await read_stretch(connection, journal_id, start, end)
     before = await stands_at(connection, journal_id, found.opening, start)
     wrong = found.contradiction(before) or found.disagreement
-    wrong = wrong or await clocks_contradict(connection, journal_id, start, end)
+    wrong = wrong or await events_contradict(connection, journal_id, start, end)
     wrong = wrong or await _snapshots_contradict(connection, journal_id, start, end, found.snapshots)
-    if newest:
-        wrong = wrong or await rows_contradict(connection, found)
     return found, wrong
 
 
@@ -90,14 +117,16 @@ async def _snapshots_contradict(
     """Snapshots that are there already, from an audit before, must say the same."""
     rows = await connection.fetch(
         "SELECT account_id, position, sequence, balance FROM ledger.snapshot"
-        " WHERE journal_id = $1 AND position > $2 AND position <= $3 AND sequence % 1000 = 0",
+        " WHERE journal_id = $1 AND position > $2 AND position <= $3 AND sequence % 1000 = 0 ORDER BY position",
         journal_id,
         start,
         end,
     )
-    kept = {Snapshot(account, position, sequence, to_units(balance)) for account, position, sequence, balance in rows}
-    wrong = kept - set(found)
-    return f"a snapshot does not agree with the log: {min(wrong, key=lambda each: each.position)}" if wrong else None
+    known = {(each.account, each.position, each.sequence, each.balance) for each in found}
+    for account, position, sequence, balance in rows:
+        if (account, position, sequence, units(balance)) not in known:
+            return f"position {position}: the snapshot of {describe(account)} does not agree with the log"
+    return None
 
 
 class Auditor:
@@ -108,6 +137,7 @@ class Auditor:
         self._clock = clock
         self._alarm = alarm
         self._alarmed: set[int] = set()
+        self._compared: dict[int, int] = {}
 
     async def run(self) -> None:
         """Keep up with the log until cancelled. A failure, of the alarm too, is logged and tried again."""
@@ -124,7 +154,8 @@ class Auditor:
         more = False
         async with self._pool.acquire() as connection:
             for journal in await journals(connection):
-                found = await prove(connection, journal, self._clock)
+                found = await prove(connection, journal, self._clock, self._compared.get(journal.id, -1))
+                self._compared[journal.id] = found.compared
                 if found.disagreement is None:
                     self._alarmed.discard(journal.id)
                     more = more or found.position < found.head

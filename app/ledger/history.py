@@ -179,7 +179,8 @@ def _and_leg(position: int, leg: Any) -> Any:
 
 
 def _place(key: int) -> tuple[int, int]:
-    return key >> _LEG_BITS, key & (1 << _LEG_BITS) - 1
+    # A leg is a smallint: who makes up a cursor past the last one gets what comes after it.
+    return key >> _LEG_BITS, min(key & (1 << _LEG_BITS) - 1, 2**15 - 1)
 
 
 async def _balances(connection: AsyncConnection, journal_id: int, book: int, moment: Moment) -> dict[int, int]:

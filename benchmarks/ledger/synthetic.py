@@ -57,7 +57,8 @@ FROM generate_series(1, {transfers}::bigint) AS i,
 INSERT INTO ledger.transfer (journal_id, leg, lateness, position, debit_account_id, debit_sequence, debit_balance,
                              credit_account_id, credit_sequence, credit_balance, amount)
 SELECT {journal}, 1, (i % 7 = 0 AND i > 1)::integer, i, {bank}, i, -i * 1.5,
-       (({book} + (i - 1) % {accounts}) << 25) | (1 << 5) | 3, (i - 1) / {accounts} + 1, ((i - 1) / {accounts} + 1) * 1.5, 1.5
+       (({book} + (i - 1) % {accounts}) << 25) | (1 << 5) | 3, (i - 1) / {accounts} + 1,
+       ((i - 1) / {accounts} + 1) * 1.5, 1.5
 FROM generate_series(1, {transfers}::bigint) AS i;
 INSERT INTO ledger.account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)
 SELECT debit_account_id, {journal}, debit_account_id >> 25, 1, 16, debit_balance, debit_sequence, true

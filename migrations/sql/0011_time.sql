@@ -174,7 +174,7 @@ CREATE FUNCTION ledger.record_audit(p_journal integer, p_from bigint, p_to bigin
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 BEGIN
   UPDATE audit SET proven = p_to, proven_at = p_at, disagreement = p_disagreement
-  WHERE journal_id = p_journal AND proven = p_from AND p_to >= p_from;
+  WHERE journal_id = p_journal AND proven = p_from AND p_to >= p_from AND disagreement IS NULL;
   IF NOT FOUND THEN RETURN false; END IF;
   INSERT INTO snapshot SELECT p_journal, u.* FROM unnest(p_accounts, p_positions, p_sequences, p_balances) AS u
   ON CONFLICT DO NOTHING;
@@ -317,6 +317,9 @@ BEGIN
   WHILE head.position + events > head.room LOOP
     head.room := add_partition(p_journal);
   END LOOP;
+  IF NOT (isfinite(p_recorded_at) AND isfinite(p_effective_at)) THEN
+    RAISE EXCEPTION 'the times % and % are none', p_recorded_at, p_effective_at;
+  END IF;
   -- Neither clock runs backwards in a log, whatever the clocks of the processes say.
   head.recorded_at := greatest(head.recorded_at, p_recorded_at);
   today := greatest(head.effective_at, p_effective_at);
@@ -362,8 +365,8 @@ BEGIN
         RAISE EXCEPTION 'leg %: accounts % and % are not two accounts of journal %', i, p_debit[i], p_credit[i], p_journal;
       ELSIF (ids[d] >> 5) & 1048575 <> (ids[c] >> 5) & 1048575 THEN
         RAISE EXCEPTION 'leg %: accounts % and % are of different assets', i, ids[d], ids[c];
-      ELSIF p_amount[i] < 0 THEN
-        RAISE EXCEPTION 'leg %: the amount % is negative', i, p_amount[i];
+      ELSIF p_amount[i] IS NULL OR p_amount[i] < 0 THEN
+        RAISE EXCEPTION 'leg %: the amount % is negative or none', i, p_amount[i];
       END IF;
       IF refusals[e] IS NULL AND (shut[d] OR shut[c]) THEN
         refusals[e] := 'closed'; refused_accounts[e] := CASE WHEN shut[d] THEN ids[d] ELSE ids[c] END;
@@ -386,7 +389,7 @@ BEGIN
     IF refusals[e] IS NULL THEN
       IF effective[e] IS NULL THEN
         effective[e] := today;
-      ELSIF effective[e] > today THEN
+      ELSIF effective[e] > today OR NOT isfinite(effective[e]) THEN
         RAISE EXCEPTION 'event %: it can not take effect at %, now it is only %', e, effective[e], today;
       ELSIF effective[e] < head.effective_at THEN
         lateness[e] := CASE WHEN effective[e] >= head.effective_at - interval '1 minute' THEN 1 ELSE 2 END;

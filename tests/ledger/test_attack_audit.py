@@ -59,9 +59,6 @@ async def replayed(log: Books) -> str | None:
     return (await replay(log.connection, log.journal.id)).disagreement
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the auditor checks no stream: decision 13 says that it does"
-)
 async def test_the_auditor_notices_an_event_that_was_moved_to_another_customers_story(
     log: Books, database_url: str
 ) -> None:
@@ -72,11 +69,6 @@ async def test_the_auditor_notices_an_event_that_was_moved_to_another_customers_
     assert await audited(log, again=True) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the auditor checks no stream: sequences that are swapped are not noticed by anybody",
-)
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_events_of_a_story_that_change_places_are_noticed(log: Books, database_url: str, who: str) -> None:
     ann = log.customers[0]
@@ -89,11 +81,6 @@ async def test_events_of_a_story_that_change_places_are_noticed(log: Books, data
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an account's row is looked at only by whom its newest entries are in the part",
-)
 async def test_the_auditor_notices_a_balance_that_was_changed_where_nothing_is_posted(
     log: Books, database_url: str
 ) -> None:
@@ -102,11 +89,6 @@ async def test_the_auditor_notices_a_balance_that_was_changed_where_nothing_is_p
     assert await audited(log, again=False) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="only rows of accounts in the last part are compared, even when it begins again",
-)
 async def test_the_auditor_that_begins_again_notices_a_changed_balance_of_who_is_idle(
     log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +103,6 @@ async def test_the_auditor_that_begins_again_notices_a_changed_balance_of_who_is
     assert any(each.disagreement for each in found)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="only rows of accounts that are in the log are compared")
 async def test_the_auditor_notices_an_account_that_was_made_up(log: Books, database_url: str) -> None:
     ann = log.customers[0]
     made_up = address(ann, USD, Kind.UNSETTLED)
@@ -133,11 +114,6 @@ async def test_the_auditor_notices_an_account_that_was_made_up(log: Books, datab
     assert await audited(log, again=True) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="of a row only id, sequence and balance are compared; the API reads by book_id, asset_id, kind",
-)
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 @pytest.mark.parametrize("column", ["book_id", "asset_id", "kind"])
 async def test_an_account_whose_row_names_another_owner_is_noticed(
@@ -156,11 +132,6 @@ async def test_an_account_whose_row_names_another_owner_is_noticed(
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="snapshots are compared only where sequence % 1000 = 0, though balances read all",
-)
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_made_up_snapshot_that_changes_what_was_is_noticed(log: Books, database_url: str, who: str) -> None:
     account = address(log.customers[0], USD, Kind.SETTLED)
@@ -173,9 +144,6 @@ async def test_a_made_up_snapshot_that_changes_what_was_is_noticed(log: Books, d
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="nobody compares the assets of a transfer's two sides, nor sums by asset"
-)
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_transfer_of_one_asset_that_becomes_another_is_noticed(log: Books, database_url: str, who: str) -> None:
     """Shares from nowhere: the last deposit of dollars arrives as shares."""
@@ -192,7 +160,6 @@ async def test_a_transfer_of_one_asset_that_becomes_another_is_noticed(log: Book
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="nobody looks whether an account may go below zero")
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_customers_account_that_goes_below_zero_is_noticed(log: Books, database_url: str, who: str) -> None:
     """The last deposit becomes a payment out of what is not there, in running balances that follow."""
@@ -207,11 +174,6 @@ async def test_a_customers_account_that_goes_below_zero_is_noticed(log: Books, d
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="record_audit lets who found nothing overwrite what another auditor found",
-)
 async def test_a_disagreement_is_not_wiped_out_by_a_slower_auditor(log: Books) -> None:
     """Both began at the same position; the one that read before the harm was done records last."""
     await restart(log.connection, log.journal.id, NOON)
@@ -221,11 +183,6 @@ async def test_a_disagreement_is_not_wiped_out_by_a_slower_auditor(log: Books) -
     assert await log.connection.fetchval("SELECT disagreement FROM ledger.audit") == "position 2: wrong"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the head's clocks are compared with nothing, though every entry is stamped by them",
-)
 @pytest.mark.parametrize("column", ["recorded_at", "effective_at"])
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_head_whose_clock_was_put_forward_is_noticed(
@@ -235,11 +192,6 @@ async def test_a_head_whose_clock_was_put_forward_is_noticed(
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what is archived is believed to be: the log before it is still there and not added up",
-)
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_log_that_is_said_to_be_archived_and_is_not_is_noticed(log: Books, database_url: str, who: str) -> None:
     await tamper(
@@ -283,7 +235,6 @@ LINE = "4\t1\t{debit}\t1\t{balance}\t{credit}\t1\t{amount}\t{amount}\n"
 
 
 # Asked of the pure part: over COPY, what it raises in the callback is never heard of, and the auditor hangs for good.
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="what is no figure hangs the auditor")
 @pytest.mark.parametrize("wrong", [{"balance": "NaN"}, {"amount": "NaN"}], ids=str)
 async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]) -> None:
     plain: dict[str, object] = {
@@ -298,16 +249,12 @@ async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]
     assert stretch.disagreement is not None
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a figure that is none breaks the comparing")
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_row_without_a_figure_is_a_disagreement(log: Books, database_url: str, who: str) -> None:
     await tamper(database_url, "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3")
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="what the adding up stumbles over ends the audit of all journals"
-)
 async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_url: str) -> None:
     """Another tenant's journal is audited on, and somebody is told."""
     told: list[str] = []
@@ -325,9 +272,6 @@ async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_u
     assert (len(told), proven) == (1, 1)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=Overloaded, reason="an alarm that can not be given now ends the auditor for good"
-)
 async def test_the_auditor_outlives_an_alarm_that_fails(
     log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

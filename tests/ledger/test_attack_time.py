@@ -78,9 +78,6 @@ async def archived(log: Books, url: str, folder: Path) -> None:
     assert await archive_all(url, str(folder), later, lambda _: None, detached=True, drop=True)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="with nothing left that was on time, _CLOCKS takes the first for on time"
-)
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_what_is_dated_back_right_behind_an_archive_is_no_disagreement(
     log: Books, database_url: str, tmp_path: Path, who: str
@@ -96,7 +93,6 @@ async def test_what_is_dated_back_right_behind_an_archive_is_no_disagreement(
         assert (await prove(log.connection, log.journal, CLOCK)).disagreement is None
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="before the archive's end it answers what was at its end")
 async def test_a_balance_at_an_effective_time_that_is_archived_is_right_or_refused(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -112,9 +108,6 @@ async def test_a_balance_at_an_effective_time_that_is_archived_is_right_or_refus
     assert found == 4
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="before the archive's end balances_at says 0, or an old snapshot"
-)
 async def test_a_balance_at_a_position_that_is_archived_is_right_or_refused(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -131,9 +124,6 @@ async def test_a_balance_at_a_position_that_is_archived_is_right_or_refused(
     assert [row["balance"] for row in rows] in ([], [4])
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="what is archived is not taken away again, and nobody says so"
-)
 async def test_a_trial_balance_of_an_archived_position_is_right_or_refused(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -148,11 +138,6 @@ async def test_a_trial_balance_of_an_archived_position_is_right_or_refused(
     assert after.hash == before.hash
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="archived entries count as if they had taken effect by then: false breaks",
-)
 async def test_reconciling_with_a_file_of_an_archived_time_is_right_or_refused(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -168,9 +153,6 @@ async def test_reconciling_with_a_file_of_an_archived_time_is_right_or_refused(
     assert after == before
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the general ledger begins at the archive's end without a word"
-)
 async def test_a_general_ledger_without_its_archived_part_says_so(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -184,9 +166,6 @@ async def test_a_general_ledger_without_its_archived_part_says_so(
     assert sum(map(len, pieces)) == 30
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a follower whose cursor is archived goes on behind the gap"
-)
 async def test_a_follower_from_an_archived_cursor_loses_nothing_silently(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -205,9 +184,6 @@ async def test_a_follower_from_an_archived_cursor_loses_nothing_silently(
     assert [each.sequence for each in found][:1] == [3]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a clock that once was infinity, or years ahead, stays for ever"
-)
 async def test_a_clock_that_is_infinite_is_refused(log: Books) -> None:
     await deposit(log, NOON)
     try:
@@ -222,9 +198,6 @@ async def test_a_clock_that_is_infinite_is_refused(log: Books) -> None:
     raise AssertionError("it was posted")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a leg whose amount is null is posted as nothing, without a word"
-)
 async def test_an_amount_that_is_null_is_refused(log: Books) -> None:
     bank, cash = address(log.journal.outside, USD, Kind.FBO), address(log.customers[0], USD, Kind.SETTLED)
     try:
@@ -309,11 +282,6 @@ async def _many(log: Books) -> None:
         await deposits(log.connection, log, [NOON] * 4, NOON)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=asyncpg.DeadlockDetectedError,
-    reason="events are locked before transfers, readers go the other way",
-)
 async def test_a_reader_of_transfers_then_events_survives_a_detaching(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -343,9 +311,6 @@ async def test_a_reader_of_transfers_then_events_survives_a_detaching(
         await owner.close()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=asyncpg.LockNotAvailableError, reason="who waits to detach holds up everybody who comes after"
-)
 async def test_nobody_waits_for_a_detaching_that_waits_for_a_long_reader(log: Books, database_url: str) -> None:
     """Somebody reads for long (an export, a replay); all others, of every tenant, go on reading."""
     for number in range(15):
@@ -373,9 +338,6 @@ async def test_nobody_waits_for_a_detaching_that_waits_for_a_long_reader(log: Bo
         await owner.close()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an archive whose newest part is gone is 'complete' by itself"
-)
 async def test_an_archive_that_ends_before_the_log_begins_is_found_out(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -392,9 +354,6 @@ async def test_an_archive_that_ends_before_the_log_begins_is_found_out(
     assert not agrees, said
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="of archived events only positions are looked at: no clock, stream"
-)
 @pytest.mark.parametrize("what", ["book_id", "sequence", "recorded_at", "lateness"])
 async def test_archived_events_that_do_not_follow_from_each_other_are_found_out(
     log: Books, database_url: str, tmp_path: Path, what: str

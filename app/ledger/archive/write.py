@@ -15,7 +15,6 @@ from obstore.store import ObjectStore
 from app.infra.database import EngineConnection
 from app.ledger.archive.parts import EVENTS, PART, TRANSFERS, File, Manifest, Part, put_manifest
 
-
 #: How often a partition is tried to be detached, a second apart.
 _ATTEMPTS: Final = 60
 
