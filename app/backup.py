@@ -61,9 +61,7 @@ def restore_into(folder: Path, home: Path, at: datetime | None, say: Say) -> boo
     say(f"  {_how_far(restored, at)}")
     with embedded.run(home / "postgres") as server:
         url = server.url(restored.base.database)
-        agree = asyncio.run(_prove(url, say))
-    say(f"WEALTHGRAPH_HOME={home} wealthgraph serve goes on from there.")
-    return agree
+        return asyncio.run(_prove(url, say))
 
 
 async def _prove(url: str, say: Say) -> bool:

@@ -199,6 +199,7 @@ def restore(
     except BackupError as error:
         typer.echo(f"{error}", err=True)
         raise typer.Exit(2) from None
+    typer.echo(f"`WEALTHGRAPH_HOME={home} wealthgraph serve` goes on from there.")
     raise typer.Exit(0 if agree else 1)
 
 
@@ -210,7 +211,7 @@ def drill(
     """Lose a server under load, restore it, and measure what is lost and how long it takes."""
     from app.drill.drill import drill as run_drill
 
-    _settings()
+    _settings(log_level="CRITICAL")  # losing the database is what it is about
     raise typer.Exit(0 if run_drill(seconds, callers, typer.echo) else 1)
 
 

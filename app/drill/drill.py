@@ -1,7 +1,7 @@
 """``wealthgraph drill``: a server is lost under load and restored from its backup, and what callers knew is compared.
 
-Twice: with the log received behind the commits (asynchronous, as it comes), and with every commit waiting until the
-log is flushed in the backup as well (synchronous).
+Three times: with the log received behind the commits (asynchronous, as it comes); the same, but the backup is cut off
+a moment before, as by a failing network; and so again, with every commit waiting for the backup (synchronous).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from uuid import UUID
 import asyncpg
 
 from app.backup import restore_into
-from app.drill.disaster import kill_server
+from app.drill.disaster import bury, cut_off, kill_server
 from app.drill.load import Load, kept, posting
 from app.infra import embedded, migrate
 from app.infra.backup.folder import bases
@@ -33,8 +33,25 @@ from app.kernel.clock import SystemClock
 
 DATABASE: Final = "wealthgraph"
 _READY_SECONDS: Final = 60.0
+_CUT_SECONDS: Final = 0.25
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How the log is received, and for how long before the loss it isn't any more."""
+
+    name: str
+    synchronous: bool
+    cut: float
+
+
+CASES: Final = (
+    Case("Asynchronous", synchronous=False, cut=0),
+    Case(f"Asynchronous, cut off {_CUT_SECONDS} s before", synchronous=False, cut=_CUT_SECONDS),
+    Case(f"Synchronous, cut off {_CUT_SECONDS} s before", synchronous=True, cut=_CUT_SECONDS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +79,32 @@ class Outcome:
 
 
 def drill(seconds: float, callers: int, say: Say) -> bool:
-    """Run both drills and print what they found; true if the books agreed each time and nothing was lost that may not.
+    """Run the drills and print what they found; true if the books agreed each time and nothing was lost that may not.
 
     Blocks, and starts and loses servers of its own in a temporary folder.
     """
-    outcomes = {}
-    for synchronous in (False, True):
-        name = "synchronous" if synchronous else "asynchronous"
-        say(f"\n{name.capitalize()}: {callers} callers deposit while the log is followed; then the server is lost.")
+    outcomes = []
+    for case in CASES:
+        say(f"\n{case.name}: {callers} callers deposit while the log is followed; then the server is lost.")
         with _place() as place:
-            outcomes[name] = _run(place, seconds, callers, synchronous, say)
-    say(f"\n{'':>16}{'acknowledged':>14}{'a second':>10}{'lost':>8}{'recovery point':>16}{'recovery time':>15}")
-    for name, found in outcomes.items():
+            outcomes.append((case, _run(place, seconds, callers, case, say)))
+    say(f"\n{'':>34}{'acknowledged':>14}{'a second':>10}{'lost':>8}{'recovery point':>16}{'recovery time':>15}")
+    for case, found in outcomes:
         say(
-            f"{name:>16}{found.acknowledged:>14,}{found.per_second:>10,.0f}{found.lost:>8,}"
+            f"{case.name:>34}{found.acknowledged:>14,}{found.per_second:>10,.0f}{found.lost:>8,}"
             f"{found.recovery_point / timedelta(milliseconds=1):>13,.1f} ms{found.recovery_time:>13.1f} s"
         )
     say("Recovery point: how long before the loss the oldest commit was acknowledged that is gone (0: none is).")
     say("Recovery time: from the loss until the books were replayed and agreed, with nobody having to be woken up.")
-    return all(each.proven and each.exact for each in outcomes.values()) and outcomes["synchronous"].lost == 0
+    return all(found.proven and found.exact and not (case.synchronous and found.lost) for case, found in outcomes)
 
 
-def _run(place: Path, seconds: float, callers: int, synchronous: bool, say: Say) -> Outcome:
+def _run(place: Path, seconds: float, callers: int, case: Case, say: Say) -> Outcome:
     backup = place / "backup"
     with embedded.run(place / "home") as server:
         asyncio.run(_prepare(server))
         with _following(server, backup) as follower:
-            loss = asyncio.run(_lose(server, backup, follower, seconds, callers, synchronous))
+            loss = asyncio.run(_lose(server, backup, follower, seconds, callers, case))
     shutil.rmtree(place / "home")
     proven = restore_into(backup, place / "to the end", None, say)
     recovery_time = time.monotonic() - loss.killed
@@ -142,7 +158,7 @@ def _following(server: Server, backup: Path) -> Iterator["subprocess.Popen[bytes
 
 
 async def _lose(
-    server: Server, backup: Path, follower: "subprocess.Popen[bytes]", seconds: float, callers: int, synchronous: bool
+    server: Server, backup: Path, follower: "subprocess.Popen[bytes]", seconds: float, callers: int, case: Case
 ) -> Loss:
     """Post under load, take note of a time between, and kill the server."""
     clock = SystemClock()
@@ -150,15 +166,18 @@ async def _lose(
     async with posting(url, callers, clock) as load:
         # The base backup is taken under load as well.
         await _until_ready(url, backup, follower)
-        if synchronous:
+        if case.synchronous:
             await _wait_for_standby(url)
         before, began = len(load.acknowledged), time.monotonic()
         await asyncio.sleep(seconds / 2)
         between = clock.now()
         await asyncio.sleep(seconds / 2)
         per_second = (len(load.acknowledged) - before) / (time.monotonic() - began)
+        receivers = cut_off(follower.pid) if case.cut else []
+        await asyncio.sleep(case.cut)
         at, killed = clock.now(), time.monotonic()
         kill_server(server)
+        bury(receivers)
     return Loss(load, at, between, per_second, killed)
 
 

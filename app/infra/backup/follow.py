@@ -88,7 +88,8 @@ async def _reserve(url: str, slot: str) -> None:
 
 async def _receive(source: Source, wal: Path, slot: str) -> str:
     """Receive until the connection ends; answers what the program said."""
-    options = [f"--directory={wal}", f"--slot={slot}", "--synchronous", "--no-loop", "--status-interval=5"]
+    # What ends with a segment is reported at the next interval only: commits that wait for it must not wait long.
+    options = [f"--directory={wal}", f"--slot={slot}", "--synchronous", "--no-loop", "--status-interval=1"]
     process = await start(source, "pg_receivewal", *options, application=slot)
     try:
         output, _ = await process.communicate()

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -27,7 +27,7 @@ class Source:
     """A server to back up: its URL without the password, which no one prints, and the password apart."""
 
     url: str
-    password: str | None
+    password: str | None = field(repr=False)
 
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
