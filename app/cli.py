@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -168,10 +167,13 @@ def backup(
         else:
             work = back_up(url, folder, say, keep=keep)
         try:
-            _run(_until_stopped(work))
+            finished = _run(_until_stopped(work))
         except BackupError as error:
             typer.echo(f"{error}", err=True)
             raise typer.Exit(1) from None
+    if not (follow or finished):
+        typer.echo("Stopped before the base backup was finished: nothing was kept.", err=True)
+        raise typer.Exit(1)
 
 
 @cli.command()
@@ -273,19 +275,22 @@ def _settings(host: str | None = None, port: int | None = None, **more: object) 
     return settings
 
 
-async def _until_stopped(work: Coroutine[object, object, object]) -> None:
-    """SIGTERM ends it as Ctrl-C does: what was started is stopped."""
+async def _until_stopped(work: Coroutine[object, object, object]) -> bool:
+    """Whether it was finished. SIGTERM ends it as Ctrl-C does: what was started is stopped."""
     task = asyncio.ensure_future(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-def _run(work: object) -> None:
     try:
-        uvloop.run(work)  # type: ignore[arg-type]
+        await task
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+def _run(work: object) -> object:
+    try:
+        return uvloop.run(work)  # type: ignore[arg-type]
     except KeyboardInterrupt:
-        return
+        return None
     except OSError as error:
         typer.echo(f"{error}", err=True)
         raise typer.Exit(1) from None

@@ -87,7 +87,7 @@ def drill(seconds: float, callers: int, say: Say) -> bool:
     for case in CASES:
         say(f"\n{case.name}: {callers} callers deposit while the log is followed; then the server is lost.")
         with _place() as place:
-            outcomes.append((case, _run(place, seconds, callers, case, say)))
+            outcomes.append((case, run_case(place, seconds, callers, case, say)))
     say(f"\n{'':>34}{'acknowledged':>14}{'a second':>10}{'lost':>8}{'recovery point':>16}{'recovery time':>15}")
     for case, found in outcomes:
         say(
@@ -99,7 +99,8 @@ def drill(seconds: float, callers: int, say: Say) -> bool:
     return all(found.proven and found.exact and not (case.synchronous and found.lost) for case, found in outcomes)
 
 
-def _run(place: Path, seconds: float, callers: int, case: Case, say: Say) -> Outcome:
+def run_case(place: Path, seconds: float, callers: int, case: Case, say: Say) -> Outcome:
+    """Lose a server of its own below ``place``, restore it twice, and compare with what the callers knew."""
     backup = place / "backup"
     with embedded.run(place / "home") as server:
         asyncio.run(_prepare(server))

@@ -50,7 +50,7 @@ class Kept:
         return shutil.copytree(self.folder, to / "backup", copy_function=os.link)
 
 
-def write_anew(path: Path, content: bytes) -> None:
+def write_anew(path: Path, content: bytes | bytearray) -> None:
     path.unlink()
     path.write_bytes(content)
 
@@ -93,7 +93,7 @@ async def live_and_follow(server: embedded.Server, folder: Path) -> tuple[dateti
         between: datetime = await found.connection.fetchval("SELECT clock_timestamp()")
         await caught_up(url)
     kill_server(server)
-    await until(lambda: any("gone" in line for line in said), following)
+    await until(lambda: any("interrupted" in line for line in said), following)
     with embedded.run(server.home, durable=False):
         await until(lambda: "The server is back." in said, following)
         async with books_again(url) as found:
@@ -294,7 +294,9 @@ def test_pruning_keeps_what_the_newest_need(kept: Kept, place: Path) -> None:
     old, new = bases(folder)
     with pytest.raises(BackupError, match="at least one"):
         prune(folder, 0)
+    log = sorted((folder / "wal").iterdir())
     assert prune(folder, 2) == []
+    assert sorted((folder / "wal").iterdir()) == log
     assert prune(folder, 1) == [old]
     assert bases(folder) == [new]
     assert [path.name for path in folder.glob("base-*")] == [new.folder.name], "what was unfinished went too"

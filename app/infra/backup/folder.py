@@ -109,10 +109,11 @@ def locked(folder: Path, what: str) -> Iterator[None]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(folder / f"{what}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(f"another process is busy in {folder} ({what}): wait for it, or end it") from None
         yield
-    except BlockingIOError:
-        raise BackupError(f"another process is busy in {folder} ({what}): wait for it, or end it") from None
     finally:
         os.close(lock)
 

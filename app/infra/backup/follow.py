@@ -44,9 +44,9 @@ async def follow(url: str, folder: Path, say: Say, slot: str = SLOT) -> None:
             began = time.monotonic()
             said = await _receive(source_of(url), wal_folder(folder), slot)
             failures = failures + 1 if time.monotonic() - began < _QUICK_SECONDS else 1
-            if not await _reachable(url):
-                say("The server is gone; waiting for it to come back.")
-                while not await _reachable(url):
+            if wrong := await _trouble(url):
+                say(f"Receiving was interrupted, and will go on by itself: {wrong}.")
+                while await _trouble(url):
                     await asyncio.sleep(_RETRY_SECONDS)
                 say("The server is back.")
                 failures = 0
@@ -79,7 +79,9 @@ async def _reserve(url: str, slot: str) -> None:
                 f" slot (SELECT pg_drop_replication_slot('{slot}')) and begin a new folder"
             )
         elif found["active"]:
-            raise BackupError(f"slot {slot!r} is in use: another process follows this server; end it, or name --slot")
+            raise BackupError(
+                f"slot {slot!r} is in use: another process follows this server, or a pg_receivewal was left behind; end it, or name --slot"
+            )
     except asyncpg.PostgresError as error:
         raise BackupError(f"slot {slot!r} can't be made ({error}); the user needs the right REPLICATION") from error
     finally:
@@ -98,12 +100,13 @@ async def _receive(source: Source, wal: Path, slot: str) -> str:
     return output.decode(errors="replace").strip()
 
 
-async def _reachable(url: str) -> bool:
+async def _trouble(url: str) -> str | None:
+    """What keeps us from connecting, if anything does."""
     try:
         await about(url)
-    except BackupError:
-        return False
-    return True
+    except BackupError as error:
+        return str(error)
+    return None
 
 
 def _explain(said: str, folder: Path, slot: str) -> str:
