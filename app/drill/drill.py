@@ -62,7 +62,6 @@ class Loss:
     at: datetime
     between: datetime
     per_second: float
-    killed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def drill(seconds: float, callers: int, say: Say) -> bool:
             f"{found.recovery_point / timedelta(milliseconds=1):>13,.1f} ms{found.recovery_time:>13.1f} s"
         )
     say("Recovery point: how long before the loss the oldest commit was acknowledged that is gone (0: none is).")
-    say("Recovery time: from the loss until the books were replayed and agreed, with nobody having to be woken up.")
+    say("Recovery time: from the restore command until the books were replayed and agreed.")
     return all(found.proven and found.exact and not (case.synchronous and found.lost) for case, found in outcomes)
 
 
@@ -107,8 +106,9 @@ def run_case(place: Path, seconds: float, callers: int, case: Case, say: Say) ->
         with _following(server, backup) as follower:
             loss = asyncio.run(_lose(server, backup, follower, seconds, callers, case))
     shutil.rmtree(place / "home")
+    began = time.monotonic()
     proven = restore_into(backup, place / "to the end", None, say)
-    recovery_time = time.monotonic() - loss.killed
+    recovery_time = time.monotonic() - began
     present = _kept(place / "to the end")
     acknowledged = loss.load.acknowledged
     lost = acknowledged.keys() - present
@@ -176,10 +176,10 @@ async def _lose(
         per_second = (len(load.acknowledged) - before) / (time.monotonic() - began)
         receivers = cut_off(follower.pid) if case.cut else []
         await asyncio.sleep(case.cut)
-        at, killed = clock.now(), time.monotonic()
+        at = clock.now()
         kill_server(server)
         bury(receivers)
-    return Loss(load, at, between, per_second, killed)
+    return Loss(load, at, between, per_second)
 
 
 async def _until_ready(url: str, backup: Path, follower: "subprocess.Popen[bytes]") -> None:

@@ -17,7 +17,7 @@ import pytest
 from app.backup import back_up, back_up_and_follow, restore_into
 from app.drill.disaster import kill_server
 from app.infra import embedded, migrate
-from app.infra.backup.base import take
+from app.infra.backup.base import check_belongs, take
 from app.infra.backup.folder import bases, locked, newest_before
 from app.infra.backup.follow import follow
 from app.infra.backup.manifest import MANIFEST, verify
@@ -321,8 +321,16 @@ def test_another_version_is_refused(kept: Kept, place: Path) -> None:
     folder = kept.copy(place)
     described = bases(folder)[-1].folder / "base.json"
     write_anew(described, json.dumps(json.loads(described.read_text()) | {"version": 16}).encode())
-    with pytest.raises(BackupError, match=r"is of PostgreSQL 16, and the embedded one is .*18\."):
+    with pytest.raises(BackupError, match="is of PostgreSQL 16, and the embedded one is 18"):
         restore(folder, place / "new")
+    server = {"version": 16, "system": "1", "timeline": 1, "apart": None}
+    with pytest.raises(BackupError, match="the server is PostgreSQL 16, and the programs here are of 18"):
+        check_belongs(folder, server)
+
+
+def test_data_apart_is_refused(place: Path) -> None:
+    with pytest.raises(BackupError, match="tablespaces fast, which is not supported"):
+        check_belongs(place, {"version": 18, "system": "1", "timeline": 1, "apart": "fast"})
 
 
 def test_another_servers_folder_is_refused(kept: Kept, postgres: embedded.Server) -> None:

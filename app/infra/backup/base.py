@@ -12,7 +12,7 @@ import asyncpg
 from app.infra.backup.folder import Base, base_folder, bases, keep, locked, unfinished, wal_folder
 from app.infra.backup.manifest import verify
 from app.infra.backup.segments import timelines
-from app.infra.backup.tools import BackupError, run, source_of
+from app.infra.backup.tools import BackupError, run, source_of, version
 
 _LONGEST_SECONDS: Final = 24 * 3600.0
 _FIRST: Final = re.compile(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", re.MULTILINE)
@@ -47,7 +47,12 @@ async def about(url: str) -> dict[str, Any]:
 
 
 def check_belongs(folder: Path, server: dict[str, Any]) -> None:
-    """Raises ``BackupError`` if the folder holds the backup of another server, or of this one's other history."""
+    """Raises ``BackupError`` if the server can't be backed up, or not into this folder: it holds another one's backup."""
+    if server["version"] != version():
+        raise BackupError(
+            f"the server is PostgreSQL {server['version']}, and the programs here are of {version()}, which can't check"
+            " its log: use that server's own, or a backup program such as pgBackRest"
+        )
     known = bases(folder) if folder.is_dir() else []
     others = {base.system for base in known} - {server["system"]}
     histories = {base.timeline for base in known} | timelines(wal_folder(folder))

@@ -80,7 +80,8 @@ async def _reserve(url: str, slot: str) -> None:
             )
         elif found["active"]:
             raise BackupError(
-                f"slot {slot!r} is in use: another process follows this server, or a pg_receivewal was left behind; end it, or name --slot"
+                f"slot {slot!r} is in use: another process follows this server, or a pg_receivewal was left behind;"
+                " end it, or name another --slot"
             )
     except asyncpg.PostgresError as error:
         raise BackupError(f"slot {slot!r} can't be made ({error}); the user needs the right REPLICATION") from error

@@ -5,7 +5,6 @@ was backed up stay behind: they belong to its machine, and would keep the new on
 """
 
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Final
 from app.infra.backup.folder import Base, newest_before, wal_folder
 from app.infra.backup.manifest import verify
 from app.infra.backup.segments import Log, continues, last_commit, log_from, name_of, position_of
-from app.infra.backup.tools import BackupError, look
+from app.infra.backup.tools import BackupError, version
 from app.infra.embedded import point_to
 from app.infra.embedded_cluster import Cluster
 from app.infra.embedded_install import EmbeddedServerError, Runner, files_folder, find_runner, make_home
@@ -70,12 +69,10 @@ def restore(folder: Path, home: Path, at: datetime | None = None) -> Restored:
 
 
 def _check_version(base: Base) -> None:
-    status, said, _ = look("postgres", "--version")
-    found = re.search(r"(\d+)\.", said)
-    if status != 0 or found is None or int(found[1]) != base.version:
+    if version() != base.version:
         raise BackupError(
-            f"{base.folder} is of PostgreSQL {base.version}, and the embedded one is {said.strip() or 'broken'}:"
-            " restore it with its own programs (docs/backup.md says how)"
+            f"{base.folder} is of PostgreSQL {base.version}, and the embedded one is {version()}: restore it with its"
+            " own programs (docs/backup.md says how)"
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 from contextlib import suppress
@@ -56,6 +57,15 @@ def source_of(url: str) -> Source:
 def program(name: str) -> Path:
     """Where one of PostgreSQL's programs is."""
     return find_runner().root / "bin" / name
+
+
+def version() -> int:
+    """Which PostgreSQL the programs belong to: of another they can't read the log."""
+    _, said, _ = look("postgres", "--version")
+    found = re.search(r"(\d+)\.", said)
+    if found is None:
+        raise BackupError(f"PostgreSQL's programs don't say of what version they are: {said.strip() or 'nothing'}")
+    return int(found[1])
 
 
 async def start(
