@@ -294,9 +294,8 @@ def test_pruning_keeps_what_the_newest_need(kept: Kept, place: Path) -> None:
     old, new = bases(folder)
     with pytest.raises(BackupError, match="at least one"):
         prune(folder, 0)
-    log = sorted((folder / "wal").iterdir())
     assert prune(folder, 2) == []
-    assert sorted((folder / "wal").iterdir()) == log
+    assert min(path.name for path in (folder / "wal").iterdir()) == old.first_segment
     assert prune(folder, 1) == [old]
     assert bases(folder) == [new]
     assert [path.name for path in folder.glob("base-*")] == [new.folder.name], "what was unfinished went too"
@@ -329,7 +328,7 @@ def test_another_version_is_refused(kept: Kept, place: Path) -> None:
 
 
 def test_data_apart_is_refused(place: Path) -> None:
-    with pytest.raises(BackupError, match="tablespaces fast, which is not supported"):
+    with pytest.raises(BackupError, match=r"tablespaces fast\), which is not supported"):
         check_belongs(place, {"version": 18, "system": "1", "timeline": 1, "apart": "fast"})
 
 

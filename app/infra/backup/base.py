@@ -47,7 +47,7 @@ async def about(url: str) -> dict[str, Any]:
 
 
 def check_belongs(folder: Path, server: dict[str, Any]) -> None:
-    """Raises ``BackupError`` if the server can't be backed up, or not into this folder: it holds another one's backup."""
+    """Raises ``BackupError`` if the server can't be backed up, or not here, because the folder is of another one."""
     if server["version"] != version():
         raise BackupError(
             f"the server is PostgreSQL {server['version']}, and the programs here are of {version()}, which can't check"
