@@ -11,7 +11,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo serve test crashes check format schema bench lock clean
+.PHONY: help setup setup-dev demo serve test crashes drill check format schema bench lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: setup-dev ## Run the tests
 
 crashes: setup-dev ## Kill processes at every commit on an order's way, by the hundred
 	@CRASHES=$${CRASHES:-300} $(BIN)/python -m pytest -s tests/orders/test_crashes.py
+
+drill: setup ## Lose a server under load, restore it, measure what was lost and how long it took
+	@exec $(BIN)/wealthgraph drill
 
 check: setup-dev ## Lint, format, types, floors, committed schema
 	$(BIN)/ruff check

@@ -9,10 +9,11 @@ from obstore.store import ObjectStore
 from app.infra.database import EngineConnection
 from app.ledger.adding_up import Stretch
 from app.ledger.archive.check import add_up, check_archive
-from app.ledger.archive.parts import ArchiveBroken, Manifest, archived_journals, open_store
+from app.ledger.archive.parts import ArchiveBroken, Manifest, archived_journals, manifests, open_store
 from app.ledger.archive.write import detach, oldest_partition, write_partition
 from app.ledger.books import journals
-from app.ledger.replay import stands_at
+from app.ledger.replay import bounds, stands_at
+from app.proof.nodes import BLOCK
 from app.proof.published import published_size
 
 Say = Callable[[str], None]
@@ -28,7 +29,16 @@ async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached
     agrees = True
     try:
         for journal in await journals(connection):
+            archived, _ = await bounds(connection, journal.id)
+            there = max((each.to for each in await manifests(store, journal.id)), default=0)
+            if there < archived:
+                say(f"Journal {journal.id}: {there + 1:,} to {archived:,} are neither in the log nor in this archive.")
+                agrees = False
+                continue
             while found := await oldest_partition(connection, journal.id, before):
+                if found[1] % BLOCK:
+                    say(f"Journal {journal.id}: position {found[1]:,} is in the middle of a block of its proof.")
+                    break
                 if found[1] > await published_size(connection, journal.id):
                     say(f"Journal {journal.id}: no published checkpoint covers position {found[1]:,} yet.")
                     break

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from app.infra.embedded_cluster import PORT, SUPERUSER, Cluster
 from app.infra.embedded_install import EmbeddedServerError, Runner, files_folder, find_runner, make_home
 
-__all__ = ["EmbeddedServerError", "Server", "run"]
+__all__ = ["EmbeddedServerError", "Server", "point_to", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,13 @@ def _open_cluster(home: Path, runner: Runner, *, durable: bool) -> Cluster:
         shutil.rmtree(leftover, ignore_errors=True)  # a killed process's initdb may still be writing there
     cluster = Cluster(files / f"pg-{secrets.token_hex(6)}", runner, log)
     cluster.create(durable=durable)
-    draft = pointer.with_suffix(".draft")
+    point_to(home, files, cluster)
+    return cluster
+
+
+def point_to(home: Path, files: Path, cluster: Cluster) -> None:
+    """From now on this cluster is the home's; ``files`` is the folder that it lies in."""
+    draft = home / "cluster.draft"
     # Below the home the name is relative, so that the home can be moved.
     draft.write_text(f"{cluster.folder.name if files == home else cluster.folder}\n")
-    draft.rename(pointer)
-    return cluster
+    draft.rename(home / "cluster")

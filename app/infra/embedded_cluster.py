@@ -35,6 +35,8 @@ _SETTINGS: Final = {
     "effective_cache_size": "1GB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
+    # A backup's receiver that stays away must not fill the disk and stop everything.
+    "max_slot_wal_keep_size": "16GB",
     "wal_compression": "on",
     "checkpoint_timeout": "15min",
     "jit": "off",
@@ -81,26 +83,26 @@ class Cluster:
         if status != 0:
             raise EmbeddedServerError(f"initdb in {self.data} failed:\n{output.strip()}")
 
-    def start(self, *, durable: bool) -> None:
+    def start(self, *, durable: bool, patience: float = _START_SECONDS, attempts: int = _ATTEMPTS) -> None:
         """Return once the server accepts connections, having started it unless it runs already."""
-        deadline = time.monotonic() + _START_SECONDS
-        attempts = 0
+        deadline = time.monotonic() + patience
+        attempt = 0
         pid = None
         while not self.answers():
             if pid is None or not self._is_server(pid):
                 pid = self.server()
             if pid is None:
                 # The processes of a killed server may take a moment to leave, and keep a new one out.
-                if attempts == _ATTEMPTS:
+                if attempt == attempts:
                     raise self._error("does not start")
-                time.sleep(attempts / 5)
-                attempts += 1
+                time.sleep(attempt / 5)
+                attempt += 1
                 self._make_sockets()
                 self._disown(self._pid_file)
                 self._disown(Path(_socket_in(self.sockets) + ".lock"))
                 pid = self._spawn(durable=durable)
             if time.monotonic() > deadline:
-                raise self._error(f"(pid {pid}) does not answer after {_START_SECONDS:.0f} s")
+                raise self._error(f"(pid {pid}) does not answer after {patience:.0f} s")
             time.sleep(0.01)
 
     def stop(self) -> None:

@@ -456,8 +456,6 @@ BEGIN
   PERFORM FROM audit WHERE journal_id = p_journal FOR UPDATE;
   IF p_to IS DISTINCT FROM oldest_partition_ends(p_journal) THEN
     RAISE EXCEPTION 'the oldest partition of journal % ends at %, not at %', p_journal, oldest_partition_ends(p_journal), p_to;
-  ELSIF p_to % 1024 <> 0 THEN
-    RAISE EXCEPTION 'the oldest partition of journal % ends at %, in the middle of a block of the proof', p_journal, p_to;
   ELSIF p_to > (SELECT proven FROM audit WHERE journal_id = p_journal) THEN
     RAISE EXCEPTION 'journal % is not proven up to %: wait for the auditor', p_journal, p_to;
   END IF;

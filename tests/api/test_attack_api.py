@@ -7,7 +7,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.archive import archive_all
 from app.kernel.ids import new_id
 from app.kernel.principal import Role
 from app.ledger.audit import prove
@@ -17,6 +16,7 @@ from tests.api.site import Client, Site
 from tests.api.test_accounting import PROPOSE, RECONCILE, SORRY, TRIAL_BALANCE, other_tenant
 from tests.api.test_history import AUDIT, CASH_AT, EXPLAIN, REPLAY, RESTART, RESTATED, history, trader
 from tests.api.test_risk import operator
+from tests.ledger.archiving import take_out
 
 pytestmark = pytest.mark.asyncio
 
@@ -39,7 +39,7 @@ async def archived(site: Site, url: str, folder: Path) -> None:
     async with site.world.pool.acquire() as connection:
         await prove(connection, site.world.commits.journal, site.world.clock)
     later = site.world.clock.now() + timedelta(days=1)
-    assert await archive_all(url, str(folder), later, lambda _: None, detached=True, drop=True)
+    await take_out(url, site.world.commits.journal.id, folder, later)
 
 
 async def small_partitions(url: str) -> None:

@@ -206,7 +206,7 @@ async def test_entries_past_the_head_are_noticed_by_replay(log: Books, database_
     await tamper(
         database_url,
         "INSERT INTO ledger.event SELECT journal_id, version, lateness, 10, book_id, sequence + 1, recorded_at,"
-        " effective_at, cause, correlation, type, actor, data FROM ledger.event WHERE position = 9",
+        " effective_at, latest_effective_at, cause, correlation, type, actor, data FROM ledger.event WHERE position = 9",
     )
     assert await replayed(log) is not None
 

@@ -26,6 +26,7 @@ from app.ledger.post import post
 from app.ledger.reads import streams_after
 from app.ledger.replay import replay
 from app.ledger.types import Entry, Leg, Posted
+from tests.ledger.archiving import take_out
 from tests.ledger.books import NOON, Books, books
 
 pytestmark = pytest.mark.asyncio
@@ -74,8 +75,7 @@ async def was(log: Books, at: datetime) -> Decimal:
 async def archived(log: Books, url: str, folder: Path) -> None:
     while (found := await prove(log.connection, log.journal, CLOCK)).position < found.head:
         assert found.disagreement is None
-    later = NOON + timedelta(days=99)
-    assert await archive_all(url, str(folder), later, lambda _: None, detached=True, drop=True)
+    await take_out(url, log.journal.id, folder, NOON + timedelta(days=99))
 
 
 @pytest.mark.parametrize("who", ["auditor", "replay"])
