@@ -218,9 +218,12 @@ END $$;
 -- came late.
 CREATE FUNCTION ledger.effective_position_at(p_journal integer, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
-DECLARE low bigint; high bigint; middle bigint; found timestamptz;
+DECLARE low bigint; high bigint; middle bigint; found timestamptz; begins timestamptz;
 BEGIN
-  SELECT archived, position INTO low, high FROM journal_head WHERE journal_id = p_journal;
+  SELECT archived, position, archived_effective_at INTO low, high, begins FROM journal_head WHERE journal_id = p_journal;
+  IF low > 0 AND p_at < begins THEN
+    RAISE EXCEPTION 'what had taken effect by % is archived: the log of journal % begins at %', p_at, p_journal, begins;
+  END IF;
   WHILE low < high LOOP
     middle := (low + high + 1) / 2;
     SELECT latest_effective_at INTO found FROM event WHERE journal_id = p_journal AND position = middle;
@@ -234,7 +237,13 @@ END $$;
 -- and the planner takes that to be quick where an account is believed to be busy.
 CREATE FUNCTION ledger.balances_at(p_journal integer, p_accounts bigint[], p_position bigint)
 RETURNS TABLE (account_id bigint, sequence bigint, balance numeric)
-LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  IF p_position < (SELECT archived FROM journal_head WHERE journal_id = p_journal) THEN
+    RAISE EXCEPTION 'position % of journal % is archived', p_position, p_journal;
+  END IF;
+  RETURN QUERY
   SELECT a.id, coalesce(newest.sequence, 0), coalesce(newest.balance, 0)
   FROM unnest(p_accounts) AS a(id) LEFT JOIN LATERAL (
     SELECT x.sequence, x.balance FROM (
@@ -248,8 +257,8 @@ LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
       UNION ALL
       (SELECT s.account_id, s.sequence, s.balance FROM snapshot s
        WHERE (s.account_id, s.position) <= (a.id, p_position) ORDER BY s.account_id DESC, s.position DESC LIMIT 1)
-    ) AS x WHERE x.id = a.id ORDER BY x.sequence DESC LIMIT 1) AS newest ON true
-$$;
+    ) AS x WHERE x.id = a.id ORDER BY x.sequence DESC LIMIT 1) AS newest ON true;
+END $$;
 
 -- What each account stood at when everything that took effect by `p_at` counts, and nothing else; as far as it was
 -- recorded up to position `p_known`.

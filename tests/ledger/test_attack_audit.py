@@ -205,8 +205,9 @@ async def test_a_log_that_is_said_to_be_archived_and_is_not_is_noticed(log: Book
 async def test_entries_past_the_head_are_noticed_by_replay(log: Books, database_url: str) -> None:
     await tamper(
         database_url,
-        "INSERT INTO ledger.event SELECT journal_id, version, lateness, 10, book_id, sequence + 1, recorded_at,"
-        " effective_at, latest_effective_at, cause, correlation, type, actor, data FROM ledger.event WHERE position = 9",
+        "INSERT INTO ledger.event SELECT journal_id, version, lateness, 10, book_id, sequence + 1,"
+        " recorded_at, effective_at, latest_effective_at, cause, correlation, type, actor, data"
+        " FROM ledger.event WHERE position = 9",
     )
     assert await replayed(log) is not None
 

@@ -16,14 +16,15 @@ import pytest_asyncio
 from app.accounting.balances import outside_at, trial_balance_at
 from app.accounting.general_ledger import Between, ledger_lines
 from app.archive import archive_all, check_all
-from app.infra.database import ENGINE_ROLE, api_engine, reading
+from app.infra.database import ENGINE_ROLE
 from app.kernel.clock import ManualClock
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
+from app.ledger.archive.parts import Manifest
+from app.ledger.archive.write import detach
 from app.ledger.audit import prove, restart
 from app.ledger.chart import USD, Kind, address
 from app.ledger.post import post
-from app.ledger.reads import streams_after
 from app.ledger.replay import replay
 from app.ledger.types import Entry, Leg, Posted
 from tests.ledger.archiving import take_out
@@ -166,24 +167,6 @@ async def test_a_general_ledger_without_its_archived_part_says_so(
     assert sum(map(len, pieces)) == 30
 
 
-async def test_a_follower_from_an_archived_cursor_loses_nothing_silently(
-    log: Books, database_url: str, tmp_path: Path
-) -> None:
-    for number in range(15):
-        await deposit(log, NOON + number * HOUR)
-    await archived(log, database_url, tmp_path)
-    book = log.customers[0]
-    engine = api_engine(database_url, 1)
-    try:
-        async with reading(engine, log.journal.tenant_id) as connection:
-            found = (await streams_after(connection, [(book, 2)], 100))[book, 2]
-    except Exception:  # noqa: BLE001 - a refusal of any kind will do
-        return
-    finally:
-        await engine.dispose()
-    assert [each.sequence for each in found][:1] == [3]
-
-
 async def test_a_clock_that_is_infinite_is_refused(log: Books) -> None:
     await deposit(log, NOON)
     try:
@@ -294,9 +277,7 @@ async def test_a_reader_of_transfers_then_events_survives_a_detaching(
     try:
         async with reader.transaction():
             await reader.fetchval("SELECT count(*) FROM ledger.transfer WHERE journal_id = $1", log.journal.id)
-            detaching = asyncio.create_task(
-                owner.execute("SELECT ledger.detach_oldest_partition($1, 10)", log.journal.id)
-            )
+            detaching = asyncio.create_task(detach(owner, Manifest(log.journal.id, 0, 10, []), drop=False))
             while not await log.connection.fetchval(
                 "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
             ):
@@ -320,9 +301,7 @@ async def test_nobody_waits_for_a_detaching_that_waits_for_a_long_reader(log: Bo
     try:
         async with long_reader.transaction():
             await long_reader.fetchval("SELECT count(*) FROM ledger.event")
-            detaching = asyncio.create_task(
-                owner.execute("SELECT ledger.detach_oldest_partition($1, 10)", log.journal.id)
-            )
+            detaching = asyncio.create_task(detach(owner, Manifest(log.journal.id, 0, 10, []), drop=False))
             waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
             while not await log.connection.fetchval(waiting):
                 await asyncio.sleep(0.01)

@@ -3,7 +3,8 @@
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import obstore
 import polars
@@ -24,12 +25,12 @@ class ArchiveChecked:
 
 async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
     """Read a journal's whole archive and add it up from the first position on."""
-    whole, to = Stretch(), 0
+    whole, story, to = Stretch(), Story(), 0
     try:
         for manifest in await manifests(store, journal_id):
             if manifest.after != to:
                 raise ArchiveBroken(f"position {to + 1} and what follows are missing: next comes {manifest.path}")
-            await add_up(store, manifest, whole)
+            await add_up(store, manifest, whole, story)
             to = manifest.to
         wrong = whole.contradiction({})
     except ArchiveBroken as broken:
@@ -37,10 +38,37 @@ async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
     return ArchiveChecked(to, whole.closing, wrong)
 
 
-async def add_up(store: ObjectStore, manifest: Manifest, found: Stretch) -> None:
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_STORY = ("position", "book_id", "sequence", "recorded_at", "effective_at", "lateness")
+
+
+@dataclass(slots=True)
+class Story:
+    """How far the events were read that were read so far: of each book's stream, and by both clocks."""
+
+    recorded_at: datetime = _BEGINNING
+    effective_at: datetime = _BEGINNING
+    sequences: dict[int, int] = field(default_factory=dict)
+
+    def read(self, events: polars.DataFrame) -> None:
+        """Go on with events, oldest first. Raises ``ArchiveBroken`` at the first that does not follow."""
+        for row in events.select(_STORY).iter_rows():
+            position, book, sequence, recorded_at, effective_at, lateness = row
+            behind = self.effective_at - effective_at if effective_at < self.effective_at else timedelta()
+            late = 0 if not behind else 1 if behind <= timedelta(minutes=1) else 2
+            follows = sequence == self.sequences.get(book, sequence - 1) + 1
+            if not follows or recorded_at < self.recorded_at or lateness != late:
+                raise ArchiveBroken(f"position {position}: the event does not follow from those before it")
+            self.sequences[book] = sequence
+            self.recorded_at, self.effective_at = recorded_at, max(self.effective_at, effective_at)
+
+
+async def add_up(store: ObjectStore, manifest: Manifest, found: Stretch, story: Story | None = None) -> None:
     """Read one partition and go on adding up with it. Raises ``ArchiveBroken``."""
     async for part, events, transfers in read_parts(store, manifest):
         _check_events(part, events)
+        if story is not None:
+            story.read(events)
         found.read(lines_of(transfers))
         if found.disagreement:
             raise ArchiveBroken(found.disagreement)
