@@ -65,6 +65,8 @@ async def _propose_journal(batch: Batch, command: ProposeJournal) -> UUID | Refu
         return legs
     if refusal := await _refusal(batch, command.reason, command.effective_at):
         return refusal
+    if refusal := await _before_it_was_opened(batch, command):
+        return refusal
     book = batch.journal.house if command.book is None else command.book
     closed = await batch.connection.fetchval("SELECT closed FROM ledger.book WHERE id = $1", book)
     if closed:
@@ -79,6 +81,12 @@ async def _propose_reversal(batch: Batch, command: ProposeReversal) -> UUID | Re
         return found
     if refusal := await _refusal(batch, command.reason, command.effective_at):
         return refusal
+    if command.effective_at is not None and command.effective_at < found.effective_at:
+        message = (
+            f"The entry took effect on {found.effective_at.isoformat()}; taken back before that, on"
+            f" {command.effective_at.isoformat()}, it would be undone before it was. Give that time or a later one."
+        )
+        return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
     account_id = await batch.connection.fetchval(
         "SELECT reference FROM ledger.book WHERE id = $1 AND kind = 'customer'", found.book
     )
@@ -103,6 +111,21 @@ async def _refusal(batch: Batch, reason: str, effective_at: datetime | None) -> 
         )
         return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
     return None
+
+
+async def _before_it_was_opened(batch: Batch, command: ProposeJournal) -> Refusal | None:
+    if command.effective_at is None or command.book is None:
+        return None
+    opened: datetime | None = await batch.connection.fetchval(
+        "SELECT effective_at FROM ledger.event WHERE book_id = $1 AND sequence = 1", command.book
+    )
+    if opened is None or command.effective_at >= opened:
+        return None
+    message = (
+        f"The account was opened on {opened.isoformat()}, so nothing can take effect in it on"
+        f" {command.effective_at.isoformat()}. Give a later time."
+    )
+    return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
 
 
 async def _write(

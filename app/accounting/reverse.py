@@ -6,6 +6,7 @@ venue (a bust); a split has every holder behind it. Reversing their transfers al
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,20 +24,21 @@ REVERSIBLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reversible:
-    """An entry that can be taken back: whose it is, and what it moved."""
+    """An entry that can be taken back: whose it is, when it took effect, and what it moved."""
 
     position: int
     book: int
     type: EventType
     correlation: UUID | None
+    effective_at: datetime
     moved: Sequence[Leg]
 
 
 async def reversible(batch: Batch, position: int, *, by: UUID | None = None) -> Reversible | Refusal:
     """The entry at a position, or why it can't be reversed. ``by`` is the proposal that is being decided."""
     row = await batch.connection.fetchrow(
-        "SELECT e.book_id, e.type, e.correlation, b.closed FROM ledger.event e JOIN ledger.book b ON b.id = e.book_id"
-        " WHERE e.journal_id = $1 AND e.position = $2",
+        "SELECT e.book_id, e.type, e.correlation, e.recorded_at, e.effective_at, b.closed FROM ledger.event e"
+        " JOIN ledger.book b ON b.id = e.book_id WHERE e.journal_id = $1 AND e.position = $2",
         batch.journal.id,
         position,
     )
@@ -58,7 +60,7 @@ async def reversible(batch: Batch, position: int, *, by: UUID | None = None) -> 
         done = "was reversed before" if other["status"] == "POSTED" else "is about to be reversed: decide that proposal"
         message = f"The entry {done} (proposed by {other['proposed_by']}); an entry is reversed once."
         return Refusal(JournalError.ALREADY_REVERSED, message, "entryId")
-    return Reversible(position, row["book_id"], type_, row["correlation"], moved)
+    return Reversible(position, row["book_id"], type_, row["correlation"], row["effective_at"], moved)
 
 
 async def _moved(batch: Batch, position: int) -> list[Leg]:

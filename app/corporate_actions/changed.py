@@ -43,7 +43,7 @@ async def _held(batch: Batch, action: CorporateAction, after: int, through: int 
         held |= {
             each.book: each.quantity
             for each in found
-            if (through is None or each.book <= through) and dollars(each.quantity, action.terms.cash_per_share) > 0
+            if (through is None or each.book <= through) and dollars(each.quantity, action.terms.cash_per_share)
         }
         if len(found) < CHUNK or (through is not None and found[-1].book >= through):
             return held

@@ -41,7 +41,6 @@ async def small_partitions(url: str) -> None:
     await superuser.close()
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="only the first entry of all bounds when it takes effect")
 async def test_a_reversal_does_not_take_effect_before_what_it_takes_back(database_url: str) -> None:
     async with running(database_url) as world:
         begun = world.clock.now()
@@ -64,7 +63,6 @@ async def test_a_reversal_does_not_take_effect_before_what_it_takes_back(databas
         assert balance >= 0, "a customer's cash is never below zero"
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="a journal may take effect before its account was opened")
 async def test_a_journal_does_not_take_effect_before_its_account_was_opened(database_url: str) -> None:
     async with running(database_url) as world:
         keeping, begun = Keeping(world), world.clock.now()
