@@ -22,6 +22,7 @@ from app.ledger.commit import Batch
 from app.ledger.postings import reversal
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, RefusalReason, Refused
+from app.orders.old_terms import changed_since
 
 ENGINE = "engine"
 #: So many expired proposals are marked in one commit.
@@ -117,6 +118,12 @@ async def _entry(batch: Batch, journal: ManualJournal, actor: str) -> Entry | Re
     if journal.kind is JournalKind.JOURNAL:
         if refusal := _too_much_repaid(journal, owed):
             return refusal
+        if await changed_since(batch, {asset_of(leg.debit) for leg in journal.lines}, journal.proposed_at):
+            message = (
+                "A split or merger has changed the shares since it was proposed, so the number would be wrong. Reject"
+                " it, and propose a journal over as many shares as they are now."
+            )
+            return Refusal(JournalError.NOT_OPEN, message, "journalId")
         event = NewEvent(
             journal.book_id, EventType.MANUAL_JOURNAL, actor, effective_at, correlation=journal.id, data=data
         )

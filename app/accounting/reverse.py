@@ -14,8 +14,10 @@ from app.accounting.errors import JournalError
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.money import to_units
+from app.ledger.chart import asset_of
 from app.ledger.commit import Batch
 from app.ledger.types import Leg
+from app.orders.old_terms import changed_since
 
 REVERSIBLE: Final = frozenset(
     {EventType.DEPOSIT, EventType.WITHDRAWAL, EventType.HOUSE_FUNDED, EventType.MANUAL_JOURNAL}
@@ -55,6 +57,12 @@ async def reversible(batch: Batch, position: int, *, by: UUID | None = None) -> 
     if row["closed"]:
         message = "The account is closed: nothing can be posted to it any more."
         return Refusal(JournalError.ACCOUNT_CLOSED, message, "entryId")
+    if await changed_since(batch, {asset_of(leg.debit) for leg in moved}, row["recorded_at"]):
+        message = (
+            "A split or merger has changed the shares since, so the old number would be wrong. Propose a journal over"
+            " as many shares as they are now."
+        )
+        return Refusal(JournalError.NOT_REVERSIBLE, message, "entryId")
     other = await batch.connection.fetchrow(_REVERSED, batch.journal.id, position, by)
     if other is not None:
         done = "was reversed before" if other["status"] == "POSTED" else "is about to be reversed: decide that proposal"

@@ -118,9 +118,6 @@ async def test_a_bust_of_a_deal_before_the_ex_date_takes_its_dividend_too_or_is_
         assert cases > 0 or (await world.cash(ann)).settled == units("10000")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ExceptionGroup, reason="a journal of shares is reversed at the old number after a split"
-)
 async def test_a_journal_of_shares_is_reversed_in_the_terms_of_now_or_not_at_all(database_url: str) -> None:
     async with running(database_url) as world:
         ko = Company(world)

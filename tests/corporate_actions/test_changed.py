@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
+from app.accounting.decide import Decide, approve
+from app.accounting.lines import Line
+from app.accounting.propose import ProposeJournal, propose_journals
 from app.corporate_actions.types import ActionKind, ActionStatus
+from app.kernel.errors import Refusal
+from app.kernel.money import UNIT
+from app.ledger.chart import Kind
 from app.market.types import Side, TimeInForce
 from app.venues.port import ReportKind
+from tests.accounting.keeping import ANN, BOB
 from tests.corporate_actions.company import MONDAY, Company, terms, units
 from tests.corporate_actions.test_dividend import PAID_ON
 from tests.orders.test_busts import SILENT, market_order_of, says
@@ -66,6 +73,23 @@ async def test_who_sells_or_buys_on_the_ex_date_or_later_is_no_case(database_url
         await world.jump(WEDNESDAY.replace(month=12, day=15))
         await world.act()
         assert await cases(world) == []
+
+
+async def test_a_journal_of_shares_that_waited_over_a_split_is_not_approved(database_url: str) -> None:
+    async with running(database_url) as world:
+        ko = Company(world)
+        await ko.holder("10")
+        await world.jump(WEDNESDAY.replace(day=27))
+        await ko.announce(ActionKind.SPLIT, terms("2", "1"), MONDAY)
+        lines = [Line(Kind.CUSTODIAN, Kind.INVENTORY, world.instrument("KO").id, 10 * UNIT)]
+        made = await world.commits.submit(propose_journals, ProposeJournal(lines, "Found them", ANN))
+        await ko.begin(MONDAY)
+        await ko.take_effect(MONDAY)
+        head = await world.pool.fetchval("SELECT position FROM ledger.journal_head")
+        with pytest.raises(Refusal, match="changed the shares since it was proposed"):
+            await world.commits.submit(approve, Decide(made, BOB))
+        assert await world.pool.fetchval("SELECT status FROM manual_journal") == "PROPOSED"
+        assert await world.pool.fetchval("SELECT position FROM ledger.journal_head") == head
 
 
 async def test_an_order_that_stands_for_longer_holds_up_no_dividend(database_url: str) -> None:
