@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
+from app.accounting.end import end_void, told
 from app.accounting.errors import JournalError
 from app.accounting.lines import Line, legs_of
 from app.accounting.reverse import reversible
 from app.accounting.rows import kept_lines
 from app.accounting.types import JournalKind, JournalStatus
 from app.kernel.errors import Refusal
-from app.kernel.events import EventType, NewEvent
+from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.texts import is_text
 from app.ledger.commit import Batch
@@ -90,6 +91,7 @@ async def _propose_reversal(batch: Batch, command: ProposeReversal) -> UUID | Re
     account_id = await batch.connection.fetchval(
         "SELECT reference FROM ledger.book WHERE id = $1 AND kind = 'customer'", found.book
     )
+    await end_void(batch, command.position)
     lines = [Leg(leg.credit, leg.debit, leg.amount) for leg in reversed(found.moved)]
     return await _write(batch, JournalKind.REVERSAL, command, account_id, found.book, lines, command.position)
 
@@ -157,12 +159,6 @@ async def _write(
     )
     await batch.post_facts([Entry(told(batch, EventType.MANUAL_JOURNAL_PROPOSED, id_, command.actor, kind))])
     return id_
-
-
-def told(batch: Batch, type_: EventType, id_: UUID, actor: str, kind: JournalKind) -> NewEvent:
-    """An event of the house's stream about a proposal. What people wrote stays in the row."""
-    data: dict[str, Any] = {"journal": str(id_), "kind": kind}
-    return NewEvent(batch.journal.house, type_, actor, batch.effective_at, correlation=id_, data=data)
 
 
 _INSERT = """

@@ -63,7 +63,7 @@ async def reversible(batch: Batch, position: int, *, by: UUID | None = None) -> 
             " as many shares as they are now."
         )
         return Refusal(JournalError.NOT_REVERSIBLE, message, "entryId")
-    other = await batch.connection.fetchrow(_REVERSED, batch.journal.id, position, by)
+    other = await batch.connection.fetchrow(_REVERSED, batch.journal.id, position, by, batch.recorded_at)
     if other is not None:
         done = "was reversed before" if other["status"] == "POSTED" else "is about to be reversed: decide that proposal"
         message = f"The entry {done} (proposed by {other['proposed_by']}); an entry is reversed once."
@@ -83,5 +83,6 @@ async def _moved(batch: Batch, position: int) -> list[Leg]:
 
 _REVERSED = """
 SELECT status, proposed_by FROM manual_journal
-WHERE journal_id = $1 AND reverses = $2 AND status IN ('PROPOSED', 'POSTED') AND id IS DISTINCT FROM $3
+WHERE journal_id = $1 AND reverses = $2 AND id IS DISTINCT FROM $3
+  AND (status = 'POSTED' OR status = 'PROPOSED' AND expires_at > $4)
 """
