@@ -82,7 +82,6 @@ async def test_a_journal_at_a_time_that_has_no_utc_is_refused(site: Site, at: st
         assert not UNEXPECTED & found
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="times out of the database's range are INTERNAL")
 async def test_a_file_of_a_time_that_has_no_utc_is_refused(site: Site) -> None:
     async with operator(site) as desk, site.client() as ann:
         await opened(ann, "10.00")

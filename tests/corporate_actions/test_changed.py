@@ -36,15 +36,16 @@ async def test_what_was_taken_back_since_is_a_case_with_both_figures_and_what_wa
     async with running(database_url, SILENT) as world:
         ko = Company(world)
         ann, bob = await world.investor(10_000), await world.investor(10_000)
+        deals = {}
         for account in (ann, bob):
             bought = await world.place(account, Side.BUY, "KO", quantity="10")
             await world.pass_time(100)
-            made = await market_order_of(world, bought)
+            made = deals[account.id] = await market_order_of(world, bought)
             await says(world, made, ReportKind.EXECUTION, f"six {account.book_id}", 6, 100)
             await says(world, made, ReportKind.EXECUTION, f"four {account.book_id}", 4, 100)
         id_ = await ko.announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
         await ko.take_effect(MONDAY)
-        await says(world, made, ReportKind.BUST, "bust", 0, 0, refers_to=f"four {bob.book_id}")
+        await says(world, deals[bob.id], ReportKind.BUST, "bust", 0, 0, refers_to=f"four {bob.book_id}")
         await world.jump(WEDNESDAY.replace(month=12, day=15))
         await world.act()
         assert (await ko.action(id_)).status is ActionStatus.COMPLETED
