@@ -30,6 +30,7 @@ describe(
         "CASH_BREAK": "Why a bank account holds other than our books say.",
         "RECONCILIATION_FAILED": "Where the custodian's file of a day is, or what is wrong with it.",
         "LOG_CONTRADICTS_CHECKPOINT": "The journal is not the one that was signed: somebody may have changed it.",
+        "DIVIDEND_CHANGED": "Why an account was entitled to another dividend than it was paid.",
     },
 )
 SubjectType: TypeAlias = cases.SubjectType

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.accounting.end import ENGINE, end
 from app.accounting.errors import JournalError
-from app.accounting.propose import MAX_REASON, told
+from app.accounting.propose import MAX_REASON
 from app.accounting.reverse import reversible
 from app.accounting.rows import journal_from
 from app.accounting.types import JournalKind, JournalStatus, ManualJournal
@@ -22,8 +23,8 @@ from app.ledger.commit import Batch
 from app.ledger.postings import reversal
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, RefusalReason, Refused
+from app.orders.old_terms import changed_since
 
-ENGINE = "engine"
 #: So many expired proposals are marked in one commit.
 CHUNK = 500
 
@@ -61,7 +62,7 @@ async def expire_journals(batch: Batch, commands: Sequence[ExpireJournals]) -> l
     """End what nobody has decided about in time; answers how many."""
     rows = await batch.connection.fetch(_EXPIRED, batch.journal.id, batch.recorded_at, CHUNK)
     for row in rows:
-        await _end(batch, journal_from(row), JournalStatus.EXPIRED, ENGINE, None, None)
+        await end(batch, journal_from(row), JournalStatus.EXPIRED, ENGINE, None, None)
     return [len(rows)] * len(commands)
 
 
@@ -78,7 +79,7 @@ async def _approve(batch: Batch, command: Decide) -> UUID | Refusal:
     [verdict] = await batch.post([entry])
     if isinstance(verdict, Refused):
         return await _declined(batch, verdict)
-    await _end(batch, journal, JournalStatus.POSTED, command.actor, None, verdict.position)
+    await end(batch, journal, JournalStatus.POSTED, command.actor, None, verdict.position)
     return journal.id
 
 
@@ -92,7 +93,7 @@ async def _void(batch: Batch, command: Decide, status: JournalStatus) -> UUID | 
     if status is JournalStatus.REJECTED and not is_text(command.note, MAX_REASON):
         message = f"Say why, in 1 to {MAX_REASON} printable characters, got {len(command.note)}."
         return Refusal(JournalError.REASON_INVALID, message, "reason")
-    await _end(batch, journal, status, command.actor, command.note.strip() or None, None)
+    await end(batch, journal, status, command.actor, command.note.strip() or None, None)
     return journal.id
 
 
@@ -117,6 +118,12 @@ async def _entry(batch: Batch, journal: ManualJournal, actor: str) -> Entry | Re
     if journal.kind is JournalKind.JOURNAL:
         if refusal := _too_much_repaid(journal, owed):
             return refusal
+        if await changed_since(batch, {asset_of(leg.debit) for leg in journal.lines}, journal.proposed_at):
+            message = (
+                "A split or merger has changed the shares since it was proposed, so the number would be wrong. Reject"
+                " it, and propose a journal over as many shares as they are now."
+            )
+            return Refusal(JournalError.NOT_OPEN, message, "journalId")
         event = NewEvent(
             journal.book_id, EventType.MANUAL_JOURNAL, actor, effective_at, correlation=journal.id, data=data
         )
@@ -162,24 +169,6 @@ async def _declined(batch: Batch, verdict: Refused) -> Refusal:
         " approve it when there is enough, or reject it."
     )
     return Refusal(JournalError.INSUFFICIENT, message, "journalId")
-
-
-async def _end(
-    batch: Batch, journal: ManualJournal, status: JournalStatus, actor: str, note: str | None, position: int | None
-) -> None:
-    await batch.connection.execute(
-        "UPDATE manual_journal SET status = $2, decided_by = $3, decided_at = $4, decision = $5, position = $6"
-        " WHERE id = $1",
-        journal.id,
-        status.value,
-        actor,
-        batch.recorded_at,
-        note,
-        position,
-    )
-    if status is not JournalStatus.POSTED:
-        event = told(batch, EventType(f"MANUAL_JOURNAL_{status}"), journal.id, actor, journal.kind)
-        await batch.post_facts([Entry(event)])
 
 
 _EXPIRED = """

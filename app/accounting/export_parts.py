@@ -3,6 +3,9 @@
 Each part is one file of the export, with a statement that finds its rows by the account's id ($1) and book ($2). A
 table with a column that may name an account, a book, an order or a person stands either behind a part, or in
 ``NOT_THEIRS`` with the reason; a test holds that against the database.
+
+Deals are made for several customers together. A part shows the customer's own share of them, and of the whole only
+prices and times: with its quantity and the number of those who took part, one of two could work out the other's.
 """
 
 from dataclasses import dataclass
@@ -65,7 +68,7 @@ PARTS: Final = (
         ("allocation", "market_order"),
         """
         SELECT a.order_id, a.market_order_id, a.quantity, a.filled_quantity, a.filled_amount, m.capacity, m.trade_date,
-          m.settles_on, m.participants, m.status AS market_order_status
+          m.settles_on, m.status AS market_order_status
         FROM customer_order o JOIN allocation a ON a.order_id = o.id JOIN market_order m ON m.id = a.market_order_id
         WHERE o.account_id = $1 AND o.book_id = $2 ORDER BY a.order_id""",
     ),
@@ -73,8 +76,7 @@ PARTS: Final = (
         "executions",
         ("execution",),
         """
-        SELECT a.order_id, e.market_order_id, e.venue, e.venue_execution_id, e.kind, e.quantity, e.price, e.trade_date,
-          e.settles_on, e.executed_at, e.standing
+        SELECT a.order_id, e.venue, e.kind, e.price, e.trade_date, e.settles_on, e.executed_at, e.standing
         FROM customer_order o JOIN allocation a ON a.order_id = o.id
         JOIN execution e ON e.market_order_id = a.market_order_id
         WHERE o.account_id = $1 AND o.book_id = $2 ORDER BY a.order_id, e.id""",

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
+from app.accounting.end import end_void, told
 from app.accounting.errors import JournalError
 from app.accounting.lines import Line, legs_of
 from app.accounting.reverse import reversible
 from app.accounting.rows import kept_lines
 from app.accounting.types import JournalKind, JournalStatus
 from app.kernel.errors import Refusal
-from app.kernel.events import EventType, NewEvent
+from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.texts import is_text
 from app.ledger.commit import Batch
@@ -65,6 +66,8 @@ async def _propose_journal(batch: Batch, command: ProposeJournal) -> UUID | Refu
         return legs
     if refusal := await _refusal(batch, command.reason, command.effective_at):
         return refusal
+    if refusal := await _before_it_was_opened(batch, command):
+        return refusal
     book = batch.journal.house if command.book is None else command.book
     closed = await batch.connection.fetchval("SELECT closed FROM ledger.book WHERE id = $1", book)
     if closed:
@@ -79,9 +82,16 @@ async def _propose_reversal(batch: Batch, command: ProposeReversal) -> UUID | Re
         return found
     if refusal := await _refusal(batch, command.reason, command.effective_at):
         return refusal
+    if command.effective_at is not None and command.effective_at < found.effective_at:
+        message = (
+            f"The entry took effect on {found.effective_at.isoformat()}; taken back before that, on"
+            f" {command.effective_at.isoformat()}, it would be undone before it was. Give that time or a later one."
+        )
+        return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
     account_id = await batch.connection.fetchval(
         "SELECT reference FROM ledger.book WHERE id = $1 AND kind = 'customer'", found.book
     )
+    await end_void(batch, command.position)
     lines = [Leg(leg.credit, leg.debit, leg.amount) for leg in reversed(found.moved)]
     return await _write(batch, JournalKind.REVERSAL, command, account_id, found.book, lines, command.position)
 
@@ -103,6 +113,21 @@ async def _refusal(batch: Batch, reason: str, effective_at: datetime | None) -> 
         )
         return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
     return None
+
+
+async def _before_it_was_opened(batch: Batch, command: ProposeJournal) -> Refusal | None:
+    if command.effective_at is None or command.book is None:
+        return None
+    opened: datetime | None = await batch.connection.fetchval(
+        "SELECT effective_at FROM ledger.event WHERE book_id = $1 AND sequence = 1", command.book
+    )
+    if opened is None or command.effective_at >= opened:
+        return None
+    message = (
+        f"The account was opened on {opened.isoformat()}, so nothing can take effect in it on"
+        f" {command.effective_at.isoformat()}. Give a later time."
+    )
+    return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
 
 
 async def _write(
@@ -134,12 +159,6 @@ async def _write(
     )
     await batch.post_facts([Entry(told(batch, EventType.MANUAL_JOURNAL_PROPOSED, id_, command.actor, kind))])
     return id_
-
-
-def told(batch: Batch, type_: EventType, id_: UUID, actor: str, kind: JournalKind) -> NewEvent:
-    """An event of the house's stream about a proposal. What people wrote stays in the row."""
-    data: dict[str, Any] = {"journal": str(id_), "kind": kind}
-    return NewEvent(batch.journal.house, type_, actor, batch.effective_at, correlation=id_, data=data)
 
 
 _INSERT = """

@@ -103,10 +103,9 @@ async def _tell(batch: Batch, id_: UUID, command: Reconcile, breaks: Sequence[Br
 
 
 async def _latest_breaks(batch: Batch, statement: Statement) -> list[Break]:
-    """What the run before had found in the accounts that the statement speaks for."""
-    kinds = [kind.name for kind in statement.accounts]
-    row = await batch.connection.fetchrow(_LATEST, batch.journal.id, kinds)
-    return [] if row is None else [each for each in reconciliation_from(row).breaks if each.account.name in kinds]
+    """What the run before had found in each account that the statement speaks for: the last that was about it."""
+    rows = await batch.connection.fetch(_LATEST, batch.journal.id, [kind.name for kind in statement.accounts])
+    return [each for row in rows for each in reconciliation_from(row).breaks if each.account.name == row["account"]]
 
 
 def _kind(found: Break) -> CaseKind:
@@ -132,7 +131,8 @@ def _summary(found: Break, code: str, statement: Statement) -> str:
 _DAILY = "SELECT id FROM reconciliation WHERE journal_id = $1 AND business_date = $2"
 
 _LATEST = """
-SELECT * FROM reconciliation WHERE journal_id = $1 AND accounts && $2 ORDER BY id DESC LIMIT 1
+SELECT a.account, r.* FROM unnest($2::text[]) AS a(account), LATERAL (
+  SELECT * FROM reconciliation WHERE journal_id = $1 AND a.account = ANY (accounts) ORDER BY id DESC LIMIT 1) AS r
 """
 
 _INSERT = """

@@ -10,7 +10,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -99,6 +99,10 @@ def _line(row: list[str], number: int, codes: Mapping[str, int]) -> tuple[dateti
         raise _wrong(number, f"{at[:40]!r} is no time such as 2026-11-25T21:00:00+00:00") from None
     if moment.tzinfo is None:
         raise _wrong(number, f"{at!r} lacks its offset from UTC")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise _wrong(number, f"{at!r} is outside the years 1 to 9999 in UTC") from None
     kind = next((each for each in KEPT_ELSEWHERE if each.name == account), None)
     if kind is None:
         names = ", ".join(each.name for each in KEPT_ELSEWHERE)

@@ -2,8 +2,8 @@
 
 ANNOUNCED → CLEARING → APPLYING → COMPLETED for what changes the terms of a share: trading is halted, open orders end,
 and when nothing is in flight any more the new terms are applied. ANNOUNCED → ACCRUING → ACCRUED → PAYING → COMPLETED
-for a dividend. A step is one commit of at most a thousand accounts, and the action's row says how far it came; so what
-a crash leaves any process finishes.
+for a dividend, which waits for what was dealt before its ex-date. A step is one commit of at most a thousand accounts,
+and the action's row says how far it came; so what a crash leaves any process finishes.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from app.corporate_actions.changed import report_changed
 from app.corporate_actions.dividend import accrue, is_payable, pay
 from app.corporate_actions.halt import keep_halted
 from app.corporate_actions.merger import apply_merger
@@ -21,7 +22,7 @@ from app.corporate_actions.story import told
 from app.corporate_actions.types import ActionKind, ActionStatus, CorporateAction, Stage
 from app.kernel.events import EventType
 from app.ledger.commit import Batch
-from app.orders.clear import end_orders, is_clear, is_settled
+from app.orders.clear import end_orders, is_clear, is_settled, is_shared_out
 from app.orders.old_terms import change_terms
 
 
@@ -60,6 +61,7 @@ async def _step(batch: Batch, command: CarryOut) -> bool:
                 return False
             await set_status(batch, action, ActionStatus.PAYING)
         case ActionStatus.PAYING:
+            await report_changed(batch, action)
             await pay(batch, action)
         case _:
             return False
@@ -72,7 +74,7 @@ async def _begin(batch: Batch, action: CorporateAction) -> bool:
     if action.changes_terms:
         await set_status(batch, action, ActionStatus.CLEARING)
     else:
-        if await _waits(batch, action):
+        if await _waits(batch, action) or not await is_shared_out(batch, action.instrument_id, action.ex_date):
             return False
         await set_status(batch, action, ActionStatus.ACCRUING, Stage.HOLDERS, begins=True)
     await batch.post_facts([told(batch, action, EventType.CORPORATE_ACTION_BEGUN)])

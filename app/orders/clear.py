@@ -1,5 +1,7 @@
 """An instrument is cleared of orders, so that its terms can change: what is open ends, and nothing is in flight."""
 
+from datetime import date
+
 from app.kernel.errors import Refusal
 from app.ledger.chart import Kind
 from app.ledger.commit import Batch
@@ -32,6 +34,15 @@ async def is_clear(batch: Batch, instrument_id: int) -> bool:
     return found
 
 
+async def is_shared_out(batch: Batch, instrument_id: int, day: date) -> bool:
+    """Whether all that was dealt before ``day`` is shared out, and no order whose time was over then is at a venue.
+
+    One that stands for longer does not count: the venue may have it for months.
+    """
+    found: bool = await batch.connection.fetchval(_SHARED_OUT, batch.journal.id, instrument_id, day, batch.effective_at)
+    return found
+
+
 async def is_settled(batch: Batch, instrument_id: int) -> bool:
     """Whether the street and we owe each other none of it."""
     found: bool = await batch.connection.fetchval(_SETTLED, batch.journal.id, instrument_id)
@@ -47,6 +58,14 @@ SELECT NOT EXISTS (SELECT 1 FROM customer_order WHERE journal_id = $1 AND instru
                    WHERE m.journal_id = $1 AND m.instrument_id = $2)
    AND NOT EXISTS (SELECT 1 FROM ledger.account
                    WHERE journal_id = $1 AND asset_id = $2 AND kind = ANY ($3::smallint[]) AND balance <> 0)
+"""
+
+_SHARED_OUT = """
+SELECT NOT EXISTS (SELECT 1 FROM market_order m
+  WHERE journal_id = $1 AND instrument_id = $2 AND trade_date < $3
+    AND (ended_at IS NULL AND (time_in_force = 'DAY' OR expires_at <= $4)
+         OR filled_quantity <> allocated_quantity OR filled_amount <> allocated_amount
+         OR EXISTS (SELECT 1 FROM allocation_run r WHERE r.market_order_id = m.id)))
 """
 
 _SETTLED = """

@@ -1,7 +1,8 @@
 """What a venue says of deals that were made before a split or a merger, after it: its figures are in terms that no
 account knows any more, so nothing is posted, and a person decides what to make of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from app.kernel.money import to_text
@@ -17,6 +18,12 @@ async def change_terms(batch: Batch, instrument_id: int, action_id: UUID) -> Non
         " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
         *(batch.journal.id, instrument_id, batch.recorded_at, batch.journal.tenant_id, action_id),
     )
+
+
+async def changed_since(batch: Batch, instruments: Collection[int], at: datetime) -> bool:
+    """Whether shares of one of these are in other terms than when something was recorded ``at``."""
+    found: bool = await batch.connection.fetchval(_CHANGED, batch.journal.id, list(instruments), at)
+    return found
 
 
 async def in_old_terms(batch: Batch, told: Sequence[Told]) -> list[Told]:
@@ -51,6 +58,10 @@ def _summary(told: Told) -> str:
         f" {to_text(report.price)}, dealt before the terms of the share changed; nothing is posted for it."
     )
 
+
+_CHANGED = """
+SELECT EXISTS (SELECT 1 FROM terms_change WHERE journal_id = $1 AND instrument_id = ANY ($2) AND changed_at >= $3)
+"""
 
 _OLD = """
 SELECT m.id FROM market_order m WHERE m.journal_id = $1 AND m.id = ANY ($2) AND EXISTS (

@@ -41,7 +41,6 @@ async def small_partitions(url: str) -> None:
     await superuser.close()
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="only the first entry of all bounds when it takes effect")
 async def test_a_reversal_does_not_take_effect_before_what_it_takes_back(database_url: str) -> None:
     async with running(database_url) as world:
         begun = world.clock.now()
@@ -64,7 +63,6 @@ async def test_a_reversal_does_not_take_effect_before_what_it_takes_back(databas
         assert balance >= 0, "a customer's cash is never below zero"
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="a journal may take effect before its account was opened")
 async def test_a_journal_does_not_take_effect_before_its_account_was_opened(database_url: str) -> None:
     async with running(database_url) as world:
         keeping, begun = Keeping(world), world.clock.now()
@@ -139,8 +137,7 @@ async def test_an_export_has_what_is_archived_or_says_what_is_missing(database_u
         assert rows["entries"] == 2 or "archive" in about
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="a time that has no UTC is a crash, and not a refusal")
-@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:00-14:00"])
 async def test_a_file_of_a_time_that_can_not_be_is_refused(database_url: str, at: str) -> None:
     async with running(database_url) as world:
         await world.investor(10)
@@ -152,7 +149,6 @@ async def test_a_file_of_a_time_that_can_not_be_is_refused(database_url: str, at
             await world.commits.submit(reconcile, Reconcile(statement, ANN))
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="a void proposal blocks a new one until it is marked")
 async def test_a_reversal_that_nobody_decided_about_in_time_does_not_block_another(database_url: str) -> None:
     async with running(database_url) as world:
         ann = await world.investor(100)
@@ -214,7 +210,6 @@ async def test_hostile_lines_are_refused(line: str) -> None:
         read_statement(f"as_of,account,asset,balance\n{line}\n", "file", {"USD": USD})
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="only the newest run that shares an account is looked at")
 async def test_a_break_that_is_gone_is_noted_though_a_run_of_other_accounts_came_between(database_url: str) -> None:
     async with running(database_url) as world:
         keeping = Keeping(world)

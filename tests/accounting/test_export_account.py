@@ -97,6 +97,9 @@ async def test_all_of_it_and_nobody_elses(database_url: str) -> None:
             "rules": 1,
             "journals": 1,
         }
+        for part in ("allocations", "executions"):
+            assert not {"participants", "venue_execution_id"} & found[part][0].keys()
+        assert not [key for each in found["executions"] for key in each if "quantity" in key or "amount" in key]
         everything = json.dumps(found)
         assert str(bob.id) not in everything
         assert "secret" not in everything, "what operators write to each other"

@@ -329,6 +329,8 @@ WRONG: dict[str, tuple[Json, str, list[str]]] = {
     "tomorrow": ({"effectiveAt": "2026-11-26T00:00:00Z"}, "EFFECTIVE_AT_INVALID", ["effectiveAt"]),
     "no offset": ({"effectiveAt": "2026-11-25T12:00:00"}, "EFFECTIVE_AT_INVALID", ["effectiveAt"]),
     "before everything": ({"effectiveAt": "0001-01-01T00:00:00Z"}, "EFFECTIVE_AT_INVALID", ["effectiveAt"]),
+    "before all years": ({"effectiveAt": "0001-01-01T00:00:00+14:00"}, "EFFECTIVE_AT_INVALID", ["effectiveAt"]),
+    "after all years": ({"effectiveAt": "9999-12-31T23:59:00-14:00"}, "EFFECTIVE_AT_INVALID", ["effectiveAt"]),
 }
 
 

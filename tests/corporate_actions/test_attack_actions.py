@@ -46,9 +46,6 @@ async def with_custodian_and_street(world: World, symbol: str) -> int:
     return to_units(found)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ExceptionGroup, reason="a dividend accrues while a deal of the day before is still in flight"
-)
 async def test_who_bought_before_the_ex_date_gets_it_though_the_venue_tells_of_it_after(database_url: str) -> None:
     """Bought in session on the day before; the execution is heard of half a minute after the close."""
     async with running(database_url, SILENT) as world:
@@ -102,11 +99,6 @@ async def test_a_company_owes_a_dividend_for_what_the_custodian_keeps_and_not_mo
         ) == units("20")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ExceptionGroup,
-    reason="a deal taken back after the accrual leaves its dividend, and no case",
-)
 async def test_a_bust_of_a_deal_before_the_ex_date_takes_its_dividend_too_or_is_a_case(database_url: str) -> None:
     async with running(database_url, SILENT) as world:
         ko = Company(world)
@@ -126,9 +118,6 @@ async def test_a_bust_of_a_deal_before_the_ex_date_takes_its_dividend_too_or_is_
         assert cases > 0 or (await world.cash(ann)).settled == units("10000")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ExceptionGroup, reason="a journal of shares is reversed at the old number after a split"
-)
 async def test_a_journal_of_shares_is_reversed_in_the_terms_of_now_or_not_at_all(database_url: str) -> None:
     async with running(database_url) as world:
         ko = Company(world)
