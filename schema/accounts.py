@@ -239,6 +239,7 @@ CloseAccountErrorCode = codes(
         "ALREADY_CLOSED": "It is closed already.",
         "NOT_EMPTY": "Money, shares or debts are left in it: the message says which.",
         "OPEN_ORDERS": "Orders are open in it.",
+        "DIVIDEND_COMING": "A dividend on what it held is still to be paid: the message says when.",
     },
 )
 

@@ -7,8 +7,11 @@ import pytest
 
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
+from app.clients.close import CloseAccount, CloseAccountError
 from app.clients.types import Account
+from app.corporate_actions.close_account import close_without_dividends
 from app.corporate_actions.types import ActionKind, ActionStatus
+from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.money import CENT, to_units
 from app.ledger.chart import USD, Kind, address
@@ -182,12 +185,40 @@ async def test_who_owes_shares_owes_the_dividend_on_them(database_url: str, *, l
         await pay_day(world)
         assert (await ko.action(id_)).status is ActionStatus.COMPLETED
         assert await balance(world, outside, Kind.DIVIDEND_RECEIVABLE) == 0
-        if not late:  # then a trade has settled too
+        if not late:  # then another trade has settled too
             assert await in_the_banks(world) == banks - units("2")
-        assert await balance(world, house, Kind.CASH) == cash
-        assert await balance(world, house, Kind.ROUNDING) == rounding
+            assert await balance(world, house, Kind.CASH) == cash
+            assert await balance(world, house, Kind.ROUNDING) == rounding
         assert (await world.cash(bob)).receivable == owed - units("3")
         await ko.check()
+
+
+@pytest.mark.parametrize("accrued", [False, True])
+async def test_an_account_with_a_dividend_to_come_is_not_closed(database_url: str, *, accrued: bool) -> None:
+    """Everything sold on the ex-date and withdrawn, before anybody worked out what is due: it would be lost."""
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann, bob = await ko.holder("10"), await world.investor(10_000)
+        await world.jump(WEDNESDAY.replace(day=27))
+        id_ = await ko.announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
+        await world.jump(WEDNESDAY.replace(day=30))
+        if accrued:
+            await world.act()
+        await ko.sell(ann, "10")
+        await world.jump(WEDNESDAY.replace(month=12, day=3))
+        for each in (ann, bob):
+            await world.commits.submit(withdraw, CashMovement(each.book_id, (await world.cash(each)).settled, "test"))
+        before = await world.everything()
+        with pytest.raises(Refusal, match=r"A dividend of KO is .* 2026-12-15") as refused:
+            await world.commits.submit(close_without_dividends, CloseAccount(ann, "test"))
+        assert refused.value.code is CloseAccountError.DIVIDEND_COMING
+        assert await world.everything() == before
+        await world.commits.submit(close_without_dividends, CloseAccount(bob, "test"))  # who had none may go
+        await pay_day(world)
+        assert (await ko.action(id_)).status is ActionStatus.COMPLETED
+        assert (await world.cash(ann)).settled == units("10")
+        await world.commits.submit(withdraw, CashMovement(ann.book_id, units("10"), "test"))
+        await world.commits.submit(close_without_dividends, CloseAccount(ann, "test"))
 
 
 async def test_the_house_pays_for_the_shares_that_it_owes(database_url: str) -> None:
