@@ -70,5 +70,6 @@ describe(
         "REVERSAL": "An earlier entry was taken back: one operator asked for it and another approved.",
         "BOOKS_CLOSED": "The books of a business date were closed.",
         "RECONCILED": "Our books were compared with what the custodian and the bank say.",
+        "AUDIT_RESTARTED": "An operator had the whole journal added up again.",
     },
 )
