@@ -11,6 +11,7 @@ from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.paging import MAX_PAGE, Page, PageOf
 from app.ledger import history
+from app.ledger.archived import archived_until
 from app.ledger.chart import USD, BookKind, Kind, address
 from app.ledger.history import AsEffective, AsRecorded, BalanceEntry, Extent, Moment
 from app.ledger.idempotency import idempotency_key
@@ -105,6 +106,11 @@ async def explain(
     events = await context.loaders.event.load_many([(account.journal_id, each.position) for each in found.items])
     explained = [Explained(entry, event) for entry, event in zip(found.items, events, strict=True) if event]
     return Page(explained, found.has_next, found.has_previous)
+
+
+async def history_from(context: Context, account: Account) -> datetime | None:
+    """After which recorded time the account's entries are at hand; None while nothing is archived."""
+    return await context.share(archived_until, account.journal_id)
 
 
 async def audit(context: Context, journal_id: int) -> Audit:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -51,6 +51,7 @@ AUDIT = "{ desk { audit { position provenPosition provenAt disagreement } } }"
 REPLAY = """
 query ($id: ID!, $zero: Boolean!) { desk { replay(accountId: $id, fromZero: $zero) {
   entries accounts agrees disagreement } } }"""
+HISTORY_FROM = "query ($id: ID!) { node(id: $id) { ... on Account { historyFrom } } }"
 BOOKS = "query ($at: String) { desk { trialBalance(at: $at) { cursor } } }"
 RESTART = """
 mutation ($reason: String! = "It is mended", $key: String!) {
@@ -188,6 +189,7 @@ async def test_what_is_archived_is_not_told_wrongly(site: Site, database_url: st
     async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
         account = await opened(ann, "10.00")
         books = await operator.ask(BOOKS)
+        assert (await ann.ask(HISTORY_FROM, id=account))["node"] == {"historyFrom": None}
         site.world.clock.advance(timedelta(hours=1))
         last = site.world.clock.now()
         await fill_up(site, 1_024)
@@ -202,6 +204,8 @@ async def test_what_is_archived_is_not_told_wrongly(site: Site, database_url: st
             assert error["extensions"]["code"] == "ARCHIVED"
         [error] = await refused(ann, RESTATED, id=account, effective=before, known=last.isoformat())
         assert (error["extensions"]["code"], error["extensions"]["path"]) == ("ARCHIVED", ["effectiveAt"])
+        found = (await ann.ask(HISTORY_FROM, id=account))["node"]["historyFrom"]
+        assert last <= datetime.fromisoformat(found) < site.world.clock.now()
         for moment in ({"recordedAt": last.isoformat()}, {"effectiveAt": last.isoformat()}):
             assert (await cash_at(ann, account, moment))["cashAt"]["settled"]["amount"] == "10.00"
         [error] = await refused(operator, BOOKS, at=books["desk"]["trialBalance"]["cursor"])
