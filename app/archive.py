@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 from obstore.store import ObjectStore
 
+from app.accounting.close_day import detachable_until
 from app.infra.database import EngineConnection
 from app.ledger.adding_up import Stretch
 from app.ledger.archive.check import add_up, check_archive
@@ -42,6 +43,8 @@ async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached
                 if found[1] > await published_size(connection, journal.id):
                     say(f"Journal {journal.id}: no published checkpoint covers position {found[1]:,} yet.")
                     break
+                if detached and not await _is_closed(connection, journal.id, found[1], say):
+                    break
                 manifest = await write_partition(connection, store, journal.id, *found)
                 if not await _agrees(connection, store, manifest, say):
                     agrees = False
@@ -53,6 +56,17 @@ async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached
     finally:
         await connection.close()
     return agrees
+
+
+async def _is_closed(connection: EngineConnection, journal_id: int, to: int, say: Say) -> bool:
+    """Whether the books of all that would leave the log are closed; says so if not."""
+    until = await detachable_until(connection, journal_id)
+    if until is None or to <= until:
+        return True
+    say(
+        f"Journal {journal_id}: the books are closed up to position {until:,} only, not up to {to:,}; close them first."
+    )
+    return False
 
 
 async def check_all(place: str, say: Say) -> bool:

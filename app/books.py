@@ -12,7 +12,7 @@ import asyncpg
 
 from app.accounting.bookkeeper import asset_codes
 from app.accounting.export_account import export_account
-from app.accounting.general_ledger import Between, ledger_lines
+from app.accounting.general_ledger import Between, archived_of, ledger_lines
 from app.accounting.general_ledger_csv import write_csv
 from app.accounting.reconcile import Reconcile, reconcile
 from app.accounting.rows import reconciliation_from
@@ -20,6 +20,7 @@ from app.accounting.statement import read_statement
 from app.accounting.types import Reconciliation
 from app.infra.database import ENGINE_ROLE, EngineConnection, EnginePool, engine_pool
 from app.kernel.clock import SystemClock
+from app.ledger.archived import archived_note
 from app.ledger.books import journals
 from app.ledger.commit import GroupCommit
 from app.ledger.types import Journal
@@ -31,12 +32,25 @@ ACTOR = "command line"
 
 
 async def write_general_ledger(
-    url: str, tenant: UUID | None, between: Between, out: IO[str], told: Callable[[int], None]
+    url: str,
+    tenant: UUID | None,
+    between: Between,
+    out: IO[str],
+    told: Callable[[int], None],
+    warn: Callable[[str], None],
 ) -> int:
-    """Write the general ledger as CSV; answers how many lines. Raises ``LookupError`` if no tenant is meant."""
+    """Write the general ledger as CSV; answers how many lines, and warns if some are archived.
+
+    Raises ``LookupError`` if no tenant is meant.
+    """
     async with _connected(url) as connection:
         journal = await _journal(connection, tenant)
-        return await write_csv(ledger_lines(connection.fetch, journal.id, between), out, told)
+        archived = await archived_of(connection.fetch, journal.id, between)
+        count = await write_csv(ledger_lines(connection.fetch, journal.id, between), out, told, archived)
+        # More may have been archived while it was written.
+        if archived := await archived_of(connection.fetch, journal.id, between):
+            warn(archived_note(archived))
+        return count
 
 
 async def reconcile_file(url: str, tenant: UUID | None, text: str, source: str, speed: int) -> Reconciliation:
@@ -55,10 +69,19 @@ async def reconcile_file(url: str, tenant: UUID | None, text: str, source: str, 
         await pool.close()
 
 
-async def write_account(url: str, account: str, archive: zipfile.ZipFile, told: Callable[[str, int], None]) -> None:
-    """Write everything of an account. Raises ``LookupError`` for an unknown one, ``ValueError`` for what is no id."""
+async def write_account(
+    url: str,
+    account: str,
+    archive: zipfile.ZipFile,
+    told: Callable[[str, int], None],
+    warn: Callable[[str], None],
+) -> None:
+    """Write everything of an account; warns if entries are archived.
+
+    Raises ``LookupError`` for an unknown one, ``ValueError`` for what is no id.
+    """
     async with _connected(url) as connection:
-        await export_account(connection, uuid_in(account, "Account"), archive, SystemClock().now(), told)
+        await export_account(connection, uuid_in(account, "Account"), archive, SystemClock().now(), told, warn)
 
 
 @contextmanager

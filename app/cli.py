@@ -164,7 +164,7 @@ def general_ledger(
     between = Between(first.date() if first else None, last.date() if last else None)
 
     def write(url: str, out: IO[str]) -> None:
-        count = asyncio.run(books.write_general_ledger(url, tenant, between, out, lambda _: None))
+        count = asyncio.run(books.write_general_ledger(url, tenant, between, out, lambda _: None, _warn))
         typer.echo(f"{count:,} lines.", err=True)
 
     settings = _settings()
@@ -208,8 +208,12 @@ def export_account(
     with server.database(settings) as url, _explained(), books.whole(output) as path:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             told: dict[str, int] = {}
-            asyncio.run(books.write_account(url, account, archive, told.__setitem__))
+            asyncio.run(books.write_account(url, account, archive, told.__setitem__, _warn))
         typer.echo("\n".join(f"{name}: {count:,}" for name, count in told.items()))
+
+
+def _warn(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from app.clients.close import CloseAccount
 from app.clients.open import OpenAccount, check, open_accounts
 from app.clients.reads import accounts_of
 from app.clients.types import Account
+from app.corporate_actions.close_account import close_without_dividends
 from app.identity.policy import Action, require
 from app.kernel.events import Event
 from app.kernel.money import multiply
 from app.kernel.paging import Page, PageOf
 from app.ledger.idempotency import idempotency_key
 from app.ledger.types import Cash, Position
-from app.orders.close_account import close_without_orders
 from app.orders.types import Order
 from resolvers.context import Context
 from resolvers.paging import slice_page
@@ -130,7 +130,7 @@ async def close_account(context: Context, account_id: str, key: str) -> Account:
     request = idempotency_key(principal.actor, parse_key(key), "closeAccount", {"account": str(found.id)})
     writer = await context.services.writers.of(principal.tenant_id)
     await context.renew()
-    await writer.submit(close_without_orders, CloseAccount(found, principal.actor), request)
+    await writer.submit(close_without_dividends, CloseAccount(found, principal.actor), request)
     await context.renew()
     account = await context.loaders.account.load(found.id)
     assert account is not None, "it was there just now"

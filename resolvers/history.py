@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.cases.restart_audit import RestartAudit, restart_audits
 from app.clients.types import Account
 from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.paging import MAX_PAGE, Page, PageOf
 from app.ledger import history
-from app.ledger.audit import restart
+from app.ledger.archived import archived_until
 from app.ledger.chart import USD, BookKind, Kind, address
 from app.ledger.history import AsEffective, AsRecorded, BalanceEntry, Extent, Moment
+from app.ledger.idempotency import idempotency_key
 from app.ledger.reads import Audit, audit_of
 from app.ledger.replay import Replayed, replay
 from app.ledger.types import Cash, Position
@@ -21,7 +23,7 @@ from resolvers.ids import decode_id
 from resolvers.journal import entry_key
 from resolvers.market import by_symbol
 from resolvers.paging import slice_page
-from resolvers.requests import account_for
+from resolvers.requests import account_for, parse_key
 
 
 class HistoryError(StrEnum):
@@ -106,6 +108,11 @@ async def explain(
     return Page(explained, found.has_next, found.has_previous)
 
 
+async def history_from(context: Context, account: Account) -> datetime | None:
+    """After which recorded time the account's entries are at hand; None while nothing is archived."""
+    return await context.share(archived_until, account.journal_id)
+
+
 async def audit(context: Context, journal_id: int) -> Audit:
     """How far the journal is proven, and how far it goes."""
     async with context.read() as connection:
@@ -120,12 +127,14 @@ async def replay_account(context: Context, account_id: str, from_zero: bool) -> 
         return await replay(connection, account.journal_id, account.book_id, from_snapshots=not from_zero)
 
 
-async def prove_again(context: Context) -> Audit:
-    """Have the auditor begin again where the log begins, for operators."""
-    require(context.principal, Action.OPERATE_DESK)
-    writer = await context.services.writers.of(context.principal.tenant_id)
-    async with context.services.engine_pool.acquire() as connection:
-        await restart(connection, writer.journal.id, context.services.clock.now())
+async def prove_again(context: Context, reason: str, key: str) -> Audit:
+    """Have the auditor begin again where the log begins, for operators. Raises a ``Refusal``; then nothing changed."""
+    principal = context.principal
+    require(principal, Action.OPERATE_DESK)
+    request = idempotency_key(principal.actor, parse_key(key), "restartAudit", {"reason": reason})
+    writer = await context.services.writers.of(principal.tenant_id)
+    await context.renew()
+    await writer.submit(restart_audits, RestartAudit(reason, principal.actor), request)
     await context.renew()
     return await audit(context, writer.journal.id)
 

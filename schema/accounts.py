@@ -169,6 +169,10 @@ async def _explain(
     return connection(page, lambda explained: explained.entry.key)
 
 
+async def _history_from(root: Account_, info: Info) -> Any:
+    return await resolve_history.history_from(info.context, root)
+
+
 @strawberry.type(description="An investor's account.")
 class Account(Node):
     id: strawberry.ID = strawberry.field(resolver=_account_id, description="Opaque and stable.")
@@ -180,7 +184,14 @@ class Account(Node):
     positions: Connection[Position] = strawberry.field(resolver=_positions, description="What it holds.")
     orders: Connection[Order] = strawberry.field(resolver=_orders, description="Its orders, newest first.")
     activity: Connection[JournalEntry] = strawberry.field(
-        resolver=_activity, description="Its journal, newest first: everything that ever happened in it."
+        resolver=_activity,
+        description="Its journal, newest first: everything that ever happened in it, or where `historyFrom` is a time, "
+        "everything since then; the pages end there.",
+    )
+    history_from: datetime.datetime | None = strawberry.field(
+        resolver=_history_from,
+        description="Null while all of its journal is at hand. Otherwise entries recorded up to this time may be "
+        "archived: `activity` and `explain` end there, and the archive has what was before.",
     )
     cash_at: CashBalances = strawberry.field(resolver=_cash_at, description="Its dollars by kind, at another time.")
     positions_at: Connection[PastPosition] = strawberry.field(
@@ -192,7 +203,8 @@ class Account(Node):
     explain: Connection[BalanceEntry] = strawberry.field(
         resolver=_explain,
         description="What a balance is made of, newest first: each entry with the event behind it, and so down to "
-        "orders, executions and transfers. The changes add up to the balance.",
+        "orders, executions and transfers. The changes add up to the balance, but where `historyFrom` is a time: there "
+        "they begin with what the balance was by then.",
     )
 
     @classmethod
@@ -239,6 +251,7 @@ CloseAccountErrorCode = codes(
         "ALREADY_CLOSED": "It is closed already.",
         "NOT_EMPTY": "Money, shares or debts are left in it: the message says which.",
         "OPEN_ORDERS": "Orders are open in it.",
+        "DIVIDEND_COMING": "A dividend on what it held is still to be paid: the message says when.",
     },
 )
 

@@ -9,6 +9,7 @@ from app.ledger import reads as ledger
 from app.ledger import replay
 from resolvers import history as resolve
 from schema.errors import answer, codes
+from schema.keys import Key
 from schema.relay import Info
 
 
@@ -47,7 +48,11 @@ async def replay_account(info: Info, account_id: AccountId, from_zero: FromZero 
     return await resolve.replay_account(info.context, account_id, from_zero)
 
 
-RestartAuditErrorCode = codes("RestartAuditErrorCode", "the audit was not begun again", {})
+RestartAuditErrorCode = codes(
+    "RestartAuditErrorCode",
+    "the audit was not begun again",
+    {"REASON_INVALID": "The reason is empty, too long or has characters that can't be shown."},
+)
 
 
 @strawberry.type(description="Why the audit was not begun again.")
@@ -63,10 +68,18 @@ class RestartAuditPayload:
     errors: list[RestartAuditError] = strawberry.field(description="Why it was not; empty if it was.")
 
 
-async def restart_audit(info: Info) -> Any:
+Reason = Annotated[
+    str,
+    strawberry.argument(
+        description="Why, in 1 to 4,000 characters. It is noted on the case about the disagreement, if one is open."
+    ),
+]
+
+
+async def restart_audit(info: Info, reason: Reason, idempotency_key: Key) -> Any:
     """Prove everything again."""
 
     async def work() -> dict[str, Any]:
-        return {"audit": await resolve.prove_again(info.context)}
+        return {"audit": await resolve.prove_again(info.context, reason, idempotency_key)}
 
     return await answer(RestartAuditPayload, RestartAuditError, RestartAuditErrorCode, work())

@@ -49,7 +49,8 @@ describe(
         "SPLIT": "Shares became more of them, by a split.",
         "REVERSE_SPLIT": "Shares became fewer, by a reverse split.",
         "CASH_IN_LIEU": "Money took the place of a part of a share.",
-        "DIVIDEND_DUE": "A dividend is due for shares held at the end of the day before the ex-date.",
+        "DIVIDEND_DUE": "A dividend is due for shares held at the end of the day before the ex-date; for shares "
+        "owed then the amount is negative, and the customer owes it.",
         "DIVIDEND": "A dividend was paid.",
         "MERGER": "Shares were exchanged for another company's, for money, or for both.",
         "RISK_RULE_SET": "An operator set a risk rule.",
@@ -70,5 +71,6 @@ describe(
         "REVERSAL": "An earlier entry was taken back: one operator asked for it and another approved.",
         "BOOKS_CLOSED": "The books of a business date were closed.",
         "RECONCILED": "Our books were compared with what the custodian and the bank say.",
+        "AUDIT_RESTARTED": "An operator had the whole journal added up again.",
     },
 )

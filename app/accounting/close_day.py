@@ -61,6 +61,20 @@ async def next_to_close(connection: EngineConnection, journal_id: int, today: da
         return _found(day, end, await trial_balance_at(connection.fetch, journal_id, position))
 
 
+async def detachable_until(connection: EngineConnection, journal_id: int) -> int | None:
+    """Up to which position the log may leave: what is not closed yet is needed for closing. None if all may.
+
+    All may as long as nothing has been closed and the log has not come to a second business date.
+    """
+    last = await connection.fetchrow(_LAST, journal_id)
+    if last is not None:
+        position: int = last["position"]
+        return position
+    first = await connection.fetchval(_BEGUN, journal_id)
+    newest = await connection.fetchval("SELECT effective_at FROM ledger.journal_head WHERE journal_id = $1", journal_id)
+    return None if first is None or business_date_of(first) == business_date_of(newest) else 0
+
+
 def _found(day: date, end: datetime, books: TrialBalance) -> CloseDay:
     missing = [Missing(proof.asset, proof.difference) for proof in books.missing]
     return CloseDay(day, end, books.position, books.hash, books.totals, missing)

@@ -15,13 +15,14 @@ import orjson
 
 from app.accounting.export_parts import PARTS, Part
 from app.infra.database import EngineConnection
+from app.ledger.archived import archived_note, archived_position
 
 _ABOUT = """Everything that belongs to one account, as of {at}.
 
 Each file has one JSON object a line. Amounts are decimal text: dollars, or units of the asset.
 
 {files}
-"""
+{missing}"""
 
 
 async def export_account(
@@ -30,21 +31,27 @@ async def export_account(
     archive: zipfile.ZipFile,
     at: datetime,
     told: Callable[[str, int], None],
+    warn: Callable[[str], None] = lambda _: None,
 ) -> dict[str, int]:
-    """Write the account into an archive; says and answers how many rows each part has.
+    """Write the account into an archive; says and answers how many rows each part has, and warns of what is missing.
 
     Raises ``LookupError`` for an unknown account, before anything is written.
     """
     rows: dict[str, int] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        book = await connection.fetchval("SELECT book_id FROM account WHERE id = $1", account_id)
-        if book is None:
+        found = await connection.fetchrow("SELECT book_id, journal_id FROM account WHERE id = $1", account_id)
+        if found is None:
             raise LookupError(f"there is no account {account_id}")
+        book, position = found["book_id"], await archived_position(connection, found["journal_id"])
         for part in PARTS:
             rows[part.name] = await _write(connection, archive, part, account_id, book)
             told(part.name, rows[part.name])
     files = "\n".join(f"{name}.jsonl: {count} rows" for name, count in rows.items())
-    archive.writestr("README.txt", _ABOUT.format(at=at.isoformat(), files=files))
+    missing = archived_note(position) if position else ""
+    if missing:
+        warn(missing)
+    about = _ABOUT.format(at=at.isoformat(), files=files, missing=f"\nentries.jsonl: {missing}\n" if missing else "")
+    archive.writestr("README.txt", about)
     return rows
 
 

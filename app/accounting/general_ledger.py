@@ -123,6 +123,12 @@ async def ledger_lines(fetch: Fetch, journal_id: int, between: Between) -> Async
         position = until
 
 
+async def archived_of(fetch: Fetch, journal_id: int, between: Between) -> int:
+    """Up to which position lines of that time may be missing because they are archived; 0 if none are."""
+    [[archived]] = await fetch("SELECT archived FROM ledger.journal_head WHERE journal_id = $1", journal_id)
+    return int(archived) if archived > await _covered(fetch, journal_id, between) else 0
+
+
 async def _covered(fetch: Fetch, journal_id: int, between: Between) -> int:
     """A position up to which nothing took effect as late as the first day: that of the last close before it."""
     [[position]] = await fetch(_COVERED, journal_id, between.starts_at)

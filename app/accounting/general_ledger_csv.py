@@ -27,14 +27,22 @@ COLUMNS: Final = (
     "effective_at",
 )
 
+#: In the place of an event: up to this position entries are missing.
+ARCHIVED: Final = "ARCHIVED"
 
-async def write_csv(lines: AsyncIterator[Sequence[LedgerLine]], out: _Out, told: Callable[[int], None]) -> int:
+
+async def write_csv(
+    lines: AsyncIterator[Sequence[LedgerLine]], out: _Out, told: Callable[[int], None], archived: int = 0
+) -> int:
     """Write the lines as CSV, saying after each piece how many there are; answers how many there were.
 
+    The first row says up to which position they are ``archived`` and not among them, if any that belong here are.
     No cell holds what people wrote, so none can be a spreadsheet's formula.
     """
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
+    if archived:
+        writer.writerow((archived, "", ARCHIVED, *[""] * (len(COLUMNS) - 3)))
     count = 0
     async for piece in lines:
         writer.writerows(map(_cells, piece))

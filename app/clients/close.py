@@ -22,6 +22,7 @@ class CloseAccountError(StrEnum):
     ALREADY_CLOSED = "ALREADY_CLOSED"
     NOT_EMPTY = "NOT_EMPTY"
     OPEN_ORDERS = "OPEN_ORDERS"
+    DIVIDEND_COMING = "DIVIDEND_COMING"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """A cash dividend: it is due to who held the shares when the ex-date began, and paid on the pay date, both in chunks.
 
 Who holds counts by trade date, as positions do everywhere in the house: whoever bought on the day before the ex-date
-has it, settled or not, and keeps it if they sell on the ex-date. So it does not matter when this runs.
+has it, settled or not, and keeps it if they sell on the ex-date. So it does not matter when this runs. Who owes shares
+then, because a deal was taken back after they were gone, owes the dividend on them too: the custodian's position, for
+which the company pays, is without them.
 """
 
 from dataclasses import replace

@@ -6,12 +6,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from app.corporate_actions.carry_out import CarryOut, carry_out
 from app.infra.database import EnginePool
-from app.kernel.errors import Overloaded
 from app.ledger.writers import Writers
 from app.market.market import Market
 from app.orders.run import CHUNK
@@ -53,8 +51,8 @@ async def run(pool: EnginePool, writers: Writers, market: Market) -> None:
     while True:
         try:
             await carry_out_due(pool, writers, market)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Overloaded, ExceptionGroup) as error:
-            log.error("corporate actions could not be carried out", error=repr(error))
+        except Exception:
+            log.exception("corporate actions could not be carried out")
         await asyncio.sleep(LOOK_AGAIN.total_seconds())
 
 

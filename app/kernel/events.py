@@ -72,6 +72,7 @@ class EventType(StrEnum):
     REVERSAL = "REVERSAL"
     BOOKS_CLOSED = "BOOKS_CLOSED"
     RECONCILED = "RECONCILED"
+    AUDIT_RESTARTED = "AUDIT_RESTARTED"
 
 
 class Lateness(IntEnum):

@@ -52,14 +52,11 @@ def surrender_fraction(journal: Journal, asset: int, fraction: int, cash: int) -
 
 
 def accrue_dividend(journal: Journal, book: int, amount: int) -> list[Leg]:
-    """The ex-date: the company owes the dividend, and it is the customer's."""
-    return [
-        Leg(
-            address(journal.outside, USD, Kind.DIVIDEND_RECEIVABLE),
-            address(book, USD, Kind.DIVIDEND_DUE),
-            amount,
-        )
-    ]
+    """The ex-date: the company owes the dividend, and it is the customer's (negative: who owes shares owes it too)."""
+    company = address(journal.outside, USD, Kind.DIVIDEND_RECEIVABLE)
+    if amount < 0:
+        return [Leg(address(book, USD, Kind.RECEIVABLE), company, -amount)]
+    return [Leg(company, address(book, USD, Kind.DIVIDEND_DUE), amount)]
 
 
 def accrue_rounding(journal: Journal, amount: int) -> list[Leg]:
@@ -72,10 +69,16 @@ def accrue_rounding(journal: Journal, amount: int) -> list[Leg]:
 
 
 def pay_dividend(journal: Journal, book: int, amount: int, owed: int) -> list[Leg]:
-    """The pay date: the money has come in. What the customer owes is repaid from it first."""
+    """The pay date: the money has come in. What the customer owes is repaid from it first.
+
+    Negative, for shares that are owed: it has gone out, and the customer owes it since the ex-date.
+    """
     outside = journal.outside
+    moved = _signed(address(outside, USD, Kind.FBO), address(outside, USD, Kind.DIVIDEND_RECEIVABLE), amount)
+    if amount < 0:
+        return [moved]
     return [
-        Leg(address(outside, USD, Kind.FBO), address(outside, USD, Kind.DIVIDEND_RECEIVABLE), amount),
+        moved,
         Leg(address(book, USD, Kind.DIVIDEND_DUE), address(book, USD, Kind.SETTLED), amount),
         *_repay(book, amount, owed),
     ]

@@ -55,13 +55,13 @@ REVOKE UPDATE ON corporate_action FROM wealthgraph_engine;
 GRANT UPDATE (status, halt_rule_id, stage, begun_at, through, accounts, shares_before, shares_after, cash, house_cash,
               canceled_by, canceled_at, cancel_reason, completed_at) ON corporate_action TO wealthgraph_engine;
 
--- Who held how much at the end of the day before the ex-date, and what is due for it.
+-- Who held (or owed: below zero) how much at the end of the day before the ex-date, and what is due for it.
 CREATE TABLE dividend_entitlement (
   action_id uuid NOT NULL REFERENCES corporate_action,
   book_id   bigint NOT NULL,
   tenant_id uuid NOT NULL,
-  quantity  numeric(38, 8) NOT NULL CHECK (quantity > 0),
-  amount    numeric(38, 8) NOT NULL CHECK (amount > 0),
+  quantity  numeric(38, 8) NOT NULL CHECK (quantity <> 0),
+  amount    numeric(38, 8) NOT NULL CHECK (amount <> 0),
   paid_at   timestamptz,
   PRIMARY KEY (action_id, book_id)
 ) WITH (fillfactor = 80);

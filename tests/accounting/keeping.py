@@ -93,3 +93,14 @@ class Keeping:
             await self.world.commits.submit(use_case, command)
         assert await self.world.everything() == before
         return refused.value.code.value, refused.value.message
+
+
+async def entries(world: World, count: int) -> None:
+    """So many entries that move nothing."""
+
+    async def post(batch: Batch, commands: Sequence[None]) -> list[None]:
+        event = NewEvent(batch.journal.house, EventType.HOUSE_FUNDED, "test", batch.effective_at)
+        await batch.post_facts([Entry(event)] * count)
+        return [None for _ in commands]
+
+    await world.commits.submit(post, None)

@@ -1,18 +1,23 @@
 """The commands of the firm's books, as a person at a terminal uses them."""
 
+import asyncio
 import csv
 import io
 import json
 import zipfile
 from pathlib import Path
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
+from app.banking.deposit import deposit
+from app.banking.types import CashMovement
 from app.cli import cli
+from app.kernel.money import UNIT
 from app.market.types import Side
 from resolvers.ids import encode_id
-from tests.accounting.keeping import Keeping
+from tests.accounting.keeping import Keeping, entries
 from tests.world import running
 
 
@@ -30,7 +35,6 @@ def _logs_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def busy(database_url: str) -> tuple[str, str, str]:
     """The database's URL, an account's id, and the custodian's file of a tenant that has traded."""
-    import asyncio
 
     async def trade() -> tuple[str, str]:
         async with running(database_url) as world:
@@ -94,3 +98,33 @@ def test_reconciling_a_file(busy: tuple[str, str, str], tmp_path: Path) -> None:
     assert (done.exit_code, "they say 90.00" in done.output) == (1, True), done.output
     to.write_text("as_of")
     assert "first line must be" in run(url, tmp_path, "reconcile", str(to)).output
+
+
+def test_what_is_archived_is_said_to_be_missing(database_url: str, tmp_path: Path) -> None:
+    account = asyncio.run(with_an_archive(database_url))
+    said = "The log is at hand from position 1,025 on"
+    to = tmp_path / "ledger.csv"
+    done = run(database_url, tmp_path, "general-ledger", "--output", str(to))
+    assert (done.exit_code, done.stderr.startswith(said)) == (0, True), done.output
+    first, *rows = csv.DictReader(io.StringIO(to.read_text()))
+    assert (first["position"], first["event"], first["account"]) == ("1024", "ARCHIVED", "")
+    assert {row["event"] for row in rows} == {"DEPOSIT"}
+    taken = tmp_path / "account.zip"
+    done = run(database_url, tmp_path, "export-account", account, str(taken))
+    assert (done.exit_code, done.stderr.startswith(said)) == (0, True), done.output
+    with zipfile.ZipFile(taken) as archive:
+        assert said in archive.read("README.txt").decode()
+
+
+async def with_an_archive(url: str) -> str:
+    """A customer's account with 100 dollars whose entries are archived, and 5 more."""
+    superuser = await asyncpg.connect(url)
+    async with running(url) as world:
+        await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
+        ann = await world.investor(100)
+        await entries(world, 1_024)
+        await world.commits.submit(deposit, CashMovement(ann.book_id, 5 * UNIT, "test"))
+        await superuser.execute("UPDATE ledger.audit SET proven = 1024")
+        await superuser.execute("SELECT ledger.detach_oldest_partition($1, 1024)", world.commits.journal.id)
+    await superuser.close()
+    return encode_id("Account", ann.id)

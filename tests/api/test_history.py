@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
+from app.cases.disagreement import report_disagreement
 from app.kernel.errors import Overloaded
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
@@ -50,8 +51,12 @@ AUDIT = "{ desk { audit { position provenPosition provenAt disagreement } } }"
 REPLAY = """
 query ($id: ID!, $zero: Boolean!) { desk { replay(accountId: $id, fromZero: $zero) {
   entries accounts agrees disagreement } } }"""
+HISTORY_FROM = "query ($id: ID!) { node(id: $id) { ... on Account { historyFrom } } }"
 BOOKS = "query ($at: String) { desk { trialBalance(at: $at) { cursor } } }"
-RESTART = "mutation { restartAudit { audit { provenPosition disagreement } errors { code } } }"
+RESTART = """
+mutation ($reason: String! = "It is mended", $key: String!) {
+  restartAudit(reason: $reason, idempotencyKey: $key) { audit { provenPosition disagreement } errors { code } }
+}"""
 
 
 async def trader(site: Site, client: Client) -> str:
@@ -184,6 +189,7 @@ async def test_what_is_archived_is_not_told_wrongly(site: Site, database_url: st
     async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
         account = await opened(ann, "10.00")
         books = await operator.ask(BOOKS)
+        assert (await ann.ask(HISTORY_FROM, id=account))["node"] == {"historyFrom": None}
         site.world.clock.advance(timedelta(hours=1))
         last = site.world.clock.now()
         await fill_up(site, 1_024)
@@ -198,6 +204,8 @@ async def test_what_is_archived_is_not_told_wrongly(site: Site, database_url: st
             assert error["extensions"]["code"] == "ARCHIVED"
         [error] = await refused(ann, RESTATED, id=account, effective=before, known=last.isoformat())
         assert (error["extensions"]["code"], error["extensions"]["path"]) == ("ARCHIVED", ["effectiveAt"])
+        found = (await ann.ask(HISTORY_FROM, id=account))["node"]["historyFrom"]
+        assert last <= datetime.fromisoformat(found) < site.world.clock.now()
         for moment in ({"recordedAt": last.isoformat()}, {"effectiveAt": last.isoformat()}):
             assert (await cash_at(ann, account, moment))["cashAt"]["settled"]["amount"] == "10.00"
         [error] = await refused(operator, BOOKS, at=books["desk"]["trialBalance"]["cursor"])
@@ -249,7 +257,7 @@ async def test_the_auditor_stops_at_what_disagrees_and_raises_the_alarm_once(sit
         assert "position 2" in alarms[0][1]
         assert (await operator.ask(AUDIT))["desk"]["audit"]["disagreement"] == alarms[0][1]
         await tamper(database_url, "UPDATE ledger.transfer SET amount = amount - 1 WHERE position = 2 AND leg = 1")
-        restarted = (await operator.ask(RESTART))["restartAudit"]
+        restarted = await operator.do(RESTART)
         assert restarted == {"audit": {"provenPosition": 0, "disagreement": None}, "errors": []}
         await auditor.look()
         found = (await operator.ask(AUDIT))["desk"]["audit"]
@@ -299,5 +307,35 @@ async def test_others_may_neither_look_back_nor_replay(site: Site) -> None:
         assert (await bob.ask(CASH_AT, id=account, at={"effectiveAt": "2026-11-25T12:00:00Z"}))["node"] is None
         assert (await refused(ann, AUDIT))[0]["extensions"]["code"] == "FORBIDDEN"
         assert (await refused(ann, REPLAY, id=account, zero=True))[0]["extensions"]["code"] == "FORBIDDEN"
-        denied = (await ann.ask(RESTART))["restartAudit"]
-        assert denied == {"audit": None, "errors": [{"code": "FORBIDDEN"}]}
+        before = await site.world.everything()
+        assert await ann.do(RESTART) == {"audit": None, "errors": [{"code": "FORBIDDEN"}]}
+        assert await site.world.everything() == before
+
+
+async def test_who_has_the_log_added_up_again_says_so_and_why(site: Site) -> None:
+    """An event with a name in the log, the reason on the case; once for a key, and a request without a reason not."""
+    world = site.world
+    audited = "SELECT proven, disagreement FROM ledger.audit WHERE journal_id = $1"
+    async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
+        await trader(site, ann)
+        async with world.pool.acquire() as connection:
+            await prove(connection, world.commits.journal, world.clock)
+        await report_disagreement(world.writers, world.commits.journal, "entry 2 is wrong")
+        before = await world.everything(), await world.pool.fetch(audited, world.commits.journal.id)
+        for reason in ("", "x" * 4_001, "\u0000"):
+            assert (await operator.do(RESTART, reason=reason))["errors"] == [{"code": "REASON_INVALID"}]
+        for key in ("", "1"):
+            assert (await operator.do(RESTART, key=key))["errors"] == [{"code": "IDEMPOTENCY_KEY_INVALID"}]
+        now = await world.everything(), await world.pool.fetch(audited, world.commits.journal.id)
+        assert now == before
+        key = str(new_id())
+        done = await operator.do(RESTART, key=key, reason="Backup put back")
+        assert done == {"audit": {"provenPosition": 0, "disagreement": None}, "errors": []}
+        assert await operator.do(RESTART, key=key, reason="Backup put back") == done
+        assert (await operator.do(RESTART, key=key))["errors"] == [{"code": "IDEMPOTENCY_KEY_REUSED"}]
+        [event] = await world.pool.fetch("SELECT book_id, actor, data FROM ledger.event WHERE type = 'AUDIT_RESTARTED'")
+        assert event["book_id"] == world.commits.journal.house
+        assert str(operator.user_id) in event["actor"]
+        assert "Backup" not in event["data"]
+        [note] = await world.pool.fetch("SELECT actor, note FROM case_entry WHERE action = 'NOTED'")
+        assert (note["actor"], note["note"]) == (event["actor"], "The audit begins again: Backup put back")

@@ -1,16 +1,25 @@
 """Dividends: due to who held when the ex-date began, paid on the pay date, to the cent; the company's sum adds up."""
 
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
+from app.clients.close import CloseAccount, CloseAccountError
+from app.clients.types import Account
+from app.corporate_actions.close_account import close_without_dividends
 from app.corporate_actions.types import ActionKind, ActionStatus
+from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.money import CENT, to_units
 from app.ledger.chart import USD, Kind, address
+from app.market.types import Side
+from app.orders.settle import SettleDue, settle_due
+from app.venues.port import ReportKind
 from tests.corporate_actions.company import MONDAY, Company, terms, units
+from tests.orders.test_busts import SILENT, market_order_of, says
 from tests.world import WEDNESDAY, World, running
 
 pytestmark = pytest.mark.asyncio
@@ -140,3 +149,118 @@ async def test_a_dividend_before_a_split_counts_the_old_shares(database_url: str
         assert await balance(world, ann.book_id, Kind.DIVIDEND_DUE) == units("10")
         assert await world.shares(ann, "KO") == units("40")
         await ko.check()
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_who_owes_shares_owes_the_dividend_on_them(database_url: str, *, late: bool) -> None:
+    """One share here, three owed there: the custodian has two fewer than none, and two dollars are due from us.
+
+    Worked out late it is the same, though the three were bought and handed over on the ex-date.
+    """
+    async with running(database_url, SILENT) as world:
+        ko, outside, house = Company(world), world.commits.journal.outside, world.commits.journal.house
+        ann, bob = await world.investor(10_000), await world.investor(10_000)
+        await dealt(world, ann, Side.BUY, "1", 1)
+        bust = await dealt(world, bob, Side.BUY, "3", 2)
+        await dealt(world, bob, Side.SELL, "3", 3)
+        await says(world, bust, ReportKind.BUST, "bust", 0, 0, refers_to="2")
+        await world.jump(WEDNESDAY.replace(day=27))
+        id_ = await ko.announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
+        if late:
+            await world.jump(WEDNESDAY.replace(day=30))
+            await dealt(world, bob, Side.BUY, "3", 4)
+            await world.commits.submit(settle_due, SettleDue(MONDAY))
+            assert await owed_shares(world, bob) == 0
+        owed, banks = (await world.cash(bob)).receivable, await in_the_banks(world)
+        cash, rounding = await balance(world, house, Kind.CASH), await balance(world, house, Kind.ROUNDING)
+        await (world.act() if late else ko.take_effect(MONDAY))
+        rows = await world.pool.fetch("SELECT book_id, quantity, amount FROM dividend_entitlement")
+        assert {(row["book_id"], to_units(row["quantity"]), to_units(row["amount"])) for row in rows} == {
+            (ann.book_id, units("1"), units("1")),
+            (bob.book_id, units("-3"), units("-3")),
+        }
+        assert await balance(world, outside, Kind.DIVIDEND_RECEIVABLE) == units("2")  # we owe the company
+        assert (await world.cash(bob)).receivable == owed - units("3")
+        await ko.check()
+        await pay_day(world)
+        assert (await ko.action(id_)).status is ActionStatus.COMPLETED
+        assert await balance(world, outside, Kind.DIVIDEND_RECEIVABLE) == 0
+        if not late:  # then another trade has settled too
+            assert await in_the_banks(world) == banks - units("2")
+            assert await balance(world, house, Kind.CASH) == cash
+            assert await balance(world, house, Kind.ROUNDING) == rounding
+        assert (await world.cash(bob)).receivable == owed - units("3")
+        await ko.check()
+
+
+@pytest.mark.parametrize("accrued", [False, True])
+async def test_an_account_with_a_dividend_to_come_is_not_closed(database_url: str, *, accrued: bool) -> None:
+    """Everything sold on the ex-date and withdrawn, before anybody worked out what is due: it would be lost."""
+    async with running(database_url) as world:
+        ko = Company(world)
+        ann, bob = await ko.holder("10"), await world.investor(10_000)
+        await world.jump(WEDNESDAY.replace(day=27))
+        id_ = await ko.announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
+        await world.jump(WEDNESDAY.replace(day=30))
+        if accrued:
+            await world.act()
+        await ko.sell(ann, "10")
+        await world.jump(WEDNESDAY.replace(month=12, day=3))
+        for each in (ann, bob):
+            await world.commits.submit(withdraw, CashMovement(each.book_id, (await world.cash(each)).settled, "test"))
+        before = await world.everything()
+        with pytest.raises(Refusal, match=r"A dividend of KO is .* 2026-12-15") as refused:
+            await world.commits.submit(close_without_dividends, CloseAccount(ann, "test"))
+        assert refused.value.code is CloseAccountError.DIVIDEND_COMING
+        assert await world.everything() == before
+        await world.commits.submit(close_without_dividends, CloseAccount(bob, "test"))  # who had none may go
+        await pay_day(world)
+        assert (await ko.action(id_)).status is ActionStatus.COMPLETED
+        assert (await world.cash(ann)).settled == units("10")
+        await world.commits.submit(withdraw, CashMovement(ann.book_id, units("10"), "test"))
+        await world.commits.submit(close_without_dividends, CloseAccount(ann, "test"))
+
+
+async def test_the_house_pays_for_the_shares_that_it_owes(database_url: str) -> None:
+    """Half a share that it gave to a customer was taken back from it: the customer has it, the custodian none."""
+    async with running(database_url, SILENT) as world:
+        ko, house = Company(world), world.commits.journal.house
+        ann, bob = await world.investor(10_000), await world.investor(10_000)
+        bust = await dealt(world, ann, Side.BUY, "1.5", 1, dealt="2")
+        await world.place(bob, Side.BUY, "KO", quantity="0.5")
+        await world.pass_time(1_000)
+        await says(world, bust, ReportKind.BUST, "bust", 0, 0, refers_to="1")
+        assert (await world.shares(ann, "KO"), await world.shares(bob, "KO")) == (0, units("0.5"))
+        await world.jump(WEDNESDAY.replace(day=27))
+        id_ = await ko.announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
+        cash, banks = await balance(world, house, Kind.CASH), await in_the_banks(world)
+        await ko.take_effect(MONDAY)
+        await pay_day(world)
+        assert (await ko.action(id_)).progress.shares_after == -units("0.5")
+        assert await balance(world, house, Kind.CASH) == cash - units("0.50")
+        assert await in_the_banks(world) == banks
+        await ko.check()
+
+
+async def in_the_banks(world: World) -> int:
+    """Customers' and the firm's money together."""
+    outside = world.commits.journal.outside
+    return -(await balance(world, outside, Kind.FBO) + await balance(world, outside, Kind.FIRM_BANK))
+
+
+async def owed_shares(world: World, account: Account) -> int:
+    return -to_units(
+        await world.pool.fetchval(
+            "SELECT coalesce(sum(balance), 0) FROM ledger.account WHERE id = $1",
+            address(account.book_id, world.instrument("KO").id, Kind.RECEIVABLE),
+        )
+    )
+
+
+async def dealt(world: World, account: Account, side: Side, quantity: str, execution: int, dealt: str = "") -> UUID:
+    """An order that its venue has dealt in one execution at $100; answers its market order."""
+    order = await world.place(account, side, "KO", quantity=quantity)
+    await world.pass_time(100)
+    made = await market_order_of(world, order)
+    await says(world, made, ReportKind.EXECUTION, str(execution), int(dealt or quantity), 100)
+    return made

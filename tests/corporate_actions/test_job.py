@@ -41,6 +41,31 @@ async def test_one_action_that_fails_holds_up_no_other(database_url: str, monkey
         await ko.check()
 
 
+@pytest.mark.parametrize("fault", [RuntimeError("a fault of ours"), KeyError("journal"), TimeoutError()])
+async def test_nothing_that_fails_ends_the_job(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """Its end would be the end of the whole service."""
+    looked, again = 0, asyncio.Event()
+
+    async def failing(*_: object) -> None:
+        nonlocal looked
+        looked += 1
+        if looked == 3:
+            again.set()
+        raise fault
+
+    async with running(database_url) as world:
+        monkeypatch.setattr(job, "carry_out_due", failing)
+        monkeypatch.setattr(job, "LOOK_AGAIN", job.LOOK_AGAIN / 1000)
+        running_job = asyncio.create_task(job.run(world.pool, world.writers, world.market))
+        looking = asyncio.create_task(again.wait())
+        await asyncio.wait([running_job, looking], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert again.is_set()
+        assert not running_job.done()
+        running_job.cancel()
+
+
 async def test_it_looks_again_by_itself_and_survives_a_failure(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

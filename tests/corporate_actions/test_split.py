@@ -219,7 +219,7 @@ async def test_owed_shares_follow_too(database_url: str) -> None:
         ann, bob, asset = await ko.holder("1"), await ko.holder("10"), world.instrument("KO").id
 
         async def owe(batch: Batch, commands: Sequence[None]) -> list[None]:
-            event = NewEvent(ann.book_id, EventType.ORDER_TRADE_CORRECTED, "test", world.clock.now())
+            event = NewEvent(bob.book_id, EventType.ORDER_TRADE_CORRECTED, "test", world.clock.now())
             custodian = address(batch.journal.outside, asset, Kind.CUSTODIAN)
             owed = [address(bob.book_id, asset, Kind.RECEIVABLE), address(house, asset, Kind.SHORT)]
             out = [Leg(address(bob.book_id, asset, Kind.POSITION), custodian, units("10"))]
