@@ -203,6 +203,8 @@ def _archived(path: str) -> Refusal:
 def _with_zone(at: datetime, path: str) -> None:
     if at.tzinfo is None:
         raise _invalid(f"A time needs its zone, got {at.isoformat()}; add Z or an offset.", path)
+    if not 1 < at.year < 9999:  # in UTC it may be of a year that there is not
+        raise _invalid(f"A time must be of the years 2 to 9998, got {at.isoformat()}.", path)
 
 
 def _invalid(message: str, path: str) -> Refusal:
