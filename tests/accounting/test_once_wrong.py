@@ -14,7 +14,6 @@ from app.accounting.export_account import export_account
 from app.accounting.propose import STANDS_FOR, ProposeReversal, propose_journals, propose_reversals
 from app.accounting.reconcile import Reconcile, reconcile
 from app.accounting.statement import read_statement
-from app.archive import archive_all
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.money import UNIT
@@ -22,6 +21,7 @@ from app.ledger.audit import prove
 from app.ledger.chart import USD, Kind, address
 from tests.accounting.keeping import ANN, BOB, Keeping
 from tests.accounting.test_journals import journal, position_of, sound
+from tests.ledger.archiving import take_out
 from tests.world import World, running
 
 pytestmark = pytest.mark.asyncio
@@ -32,7 +32,7 @@ async def archived(world: World, url: str, folder: Path) -> None:
     async with world.pool.acquire() as connection:
         await prove(connection, world.commits.journal, world.clock)
     later = world.clock.now() + timedelta(days=1)
-    assert await archive_all(url, str(folder), later, lambda _: None, detached=True, drop=True)
+    await take_out(url, world.commits.journal.id, folder, later)
 
 
 async def small_partitions(url: str) -> None:
@@ -76,7 +76,6 @@ async def test_a_journal_does_not_take_effect_before_its_account_was_opened(data
         raise AssertionError("it was proposed")
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="with position 1 archived the books 'have not begun yet'")
 async def test_a_journal_can_be_dated_back_after_something_was_archived(database_url: str, tmp_path: Path) -> None:
     async with running(database_url) as world:
         await small_partitions(database_url)
@@ -89,7 +88,6 @@ async def test_a_journal_can_be_dated_back_after_something_was_archived(database
         await world.commits.submit(propose_journals, journal(investors[0], effective_at=at))
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="without its first entry no date is ever closed")
 async def test_books_are_closed_though_the_first_entries_are_archived(database_url: str, tmp_path: Path) -> None:
     async with running(database_url) as world:
         await small_partitions(database_url)
@@ -102,7 +100,6 @@ async def test_books_are_closed_though_the_first_entries_are_archived(database_u
         assert await keeping.closes() != []
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="an archived close adds up to something else, silently")
 async def test_a_close_still_adds_up_to_its_hash_or_is_refused(database_url: str, tmp_path: Path) -> None:
     async with running(database_url) as world:
         await small_partitions(database_url)
@@ -122,7 +119,6 @@ async def test_a_close_still_adds_up_to_its_hash_or_is_refused(database_url: str
         assert again.hash == close.hash
 
 
-@pytest.mark.xfail(strict=True, raises=ExceptionGroup, reason="archived entries are missing from the export, silently")
 async def test_an_export_has_what_is_archived_or_says_what_is_missing(database_url: str, tmp_path: Path) -> None:
     async with running(database_url) as world:
         await small_partitions(database_url)
