@@ -29,7 +29,7 @@ def run(url: str, home: Path, *arguments: str) -> Result:
 @pytest.fixture(autouse=True)
 def _logs_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command sets up logging for its process, to a stream that the test closes afterwards."""
-    monkeypatch.setattr("app.cli.configure", lambda level: None)
+    monkeypatch.setattr("app.commands.shell.configure", lambda level: None)
 
 
 @pytest.fixture
