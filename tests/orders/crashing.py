@@ -22,7 +22,7 @@ from app.kernel.money import CENT, UNIT
 from app.ledger.types import Journal
 from app.market.calendar import calendar_of
 from app.market.catalogue import XNYS
-from tests.orders.checks import faults_in_the_books, unfinished
+from tests.orders.checks import evidence, faults_in_the_books, unfinished
 from tests.orders.crash_job import Job, Request, answers_in
 from tests.orders.crash_venue import differences_with_the_venue
 from tests.world import running
@@ -140,7 +140,7 @@ class Shop:
                 found += map(tuple, await connection.fetch(_AT_THE_VENUE))
             else:
                 found += await differences_with_the_venue(connection)
-            assert not found, found
+            assert not found, await evidence(connection, found)
             await self._check_answers(connection, job)
         finally:
             await connection.close()
