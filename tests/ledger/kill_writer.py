@@ -1,19 +1,21 @@
 """A program that posts until it is killed: many callers at once, each writing down what it was answered.
 
-``python -m tests.ledger.kill_writer URL TENANT SEED ANSWERS``. What a caller was answered stands in the file before the
-caller goes on; a lost database ends the program with status 3.
+``python -m tests.ledger.kill_writer URL TENANT SEED ANSWERS HOME``. What a caller was answered stands in the file before
+the caller goes on. Beside them the journal is sealed all the time: keys and checkpoints are kept under HOME. A lost
+database ends the program with status 3.
 """
 
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from uuid import UUID, uuid5
 
 import asyncpg
 
-from app.infra.database import engine_pool
+from app.infra.database import EnginePool, engine_pool
 from app.kernel.clock import SystemClock
 from app.kernel.errors import OutcomeUnknown, Refusal
 from app.kernel.events import EventType, NewEvent
@@ -22,7 +24,10 @@ from app.ledger.books import journal_of
 from app.ledger.chart import USD, Kind, address
 from app.ledger.commit import Batch, GroupCommit
 from app.ledger.idempotency import idempotency_key
-from app.ledger.types import Entry, Leg, Refused
+from app.ledger.types import Entry, Journal, Leg, Refused
+from app.proof.keys import key_ring
+from app.proof.publisher import FilePublisher
+from app.proof.seal import Seals, seal
 
 CALLERS = 30
 LOST = 3
@@ -46,8 +51,20 @@ async def move(batch: Batch, commands: Sequence[tuple[int, int, int]]) -> list[U
     ]
 
 
-async def work(url: str, tenant: UUID, seed: int, answers: str) -> None:
-    pool = await engine_pool(url, 2)
+def seals_in(home: Path) -> Seals:
+    return Seals(key_ring(home, None), FilePublisher(home / "checkpoints"), "kills.test")
+
+
+async def _seal(pool: EnginePool, journal: Journal, home: Path) -> None:
+    seals = seals_in(home)
+    while True:
+        async with pool.acquire() as connection:
+            await seal(connection, seals, journal, SystemClock().now())
+        await asyncio.sleep(0.2)
+
+
+async def work(url: str, tenant: UUID, seed: int, answers: str, home: Path) -> None:
+    pool = await engine_pool(url, 3)
     async with pool.acquire() as connection:
         journal = await journal_of(connection, tenant)
         rows = await connection.fetch("SELECT id FROM ledger.book WHERE kind = 'customer' ORDER BY 1")
@@ -73,11 +90,11 @@ async def work(url: str, tenant: UUID, seed: int, answers: str) -> None:
                 os.write(told, f"{key} refused\n".encode())
 
     try:
-        await asyncio.gather(*(caller(number) for number in range(CALLERS)))
+        await asyncio.gather(_seal(pool, journal, home), *(caller(number) for number in range(CALLERS)))
     except (OutcomeUnknown, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         writer.cancel()
         os._exit(LOST)
 
 
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1], UUID(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))
+    asyncio.run(work(sys.argv[1], UUID(sys.argv[2]), int(sys.argv[3]), sys.argv[4], Path(sys.argv[5])))

@@ -1,4 +1,5 @@
-"""Writers and PostgreSQL killed in the middle of commits, under load: what was acknowledged is there, once.
+"""Writers and PostgreSQL killed in the middle of commits, under load, while the log is sealed: what was acknowledged is
+there, once, and the chain verifies.
 
 ``KILLS=50 KILL_SEED=7 pytest tests/ledger/test_kills.py`` kills more often.
 """
@@ -21,8 +22,9 @@ from app.ledger.audit import prove
 from app.ledger.chart import USD, Kind, address
 from app.ledger.replay import replay
 from app.ledger.types import Journal, Leg
+from app.proof.verify import verify
 from tests.ledger.books import NOON, books
-from tests.ledger.kill_writer import LOST
+from tests.ledger.kill_writer import LOST, seals_in
 
 KILLS = int(os.environ.get("KILLS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "11"))
@@ -43,7 +45,7 @@ def test_what_was_acknowledged_is_there_once_whatever_is_killed(home: Path, tmp_
             victim = random.choice(["a writer", "the server"])
             asyncio.run(_post_until_killed(url, journal, random, tmp_path, number, victim, home))
         with embedded.run(home) as server:
-            asyncio.run(_check(server.dsn, journal, tmp_path))
+            asyncio.run(_check(server.dsn, journal, tmp_path, home))
 
 
 async def _open(url: str) -> Journal:
@@ -61,12 +63,12 @@ async def _post_until_killed(
         await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.ledger.kill_writer"),
-            *(url, str(journal.tenant_id), str(1000 * number + writer), str(file)),
+            *(url, str(journal.tenant_id), str(1000 * number + writer), str(file), str(home)),
         )
         for writer, file in enumerate(files)
     ]
     enough = random.randint(200, 1_500)
-    while _lines(files) < enough:
+    while _lines(files) < enough or not all(_lines([file]) for file in files):
         assert all(writer.returncode is None for writer in writers), "a writer failed by itself"
         await asyncio.sleep(random.random() / 50)
     if victim == "a writer":
@@ -98,7 +100,7 @@ def _acknowledged(folder: Path) -> list[list[str]]:
     return [line.split() for line in lines if line.endswith("\n")]
 
 
-async def _check(url: str, journal: Journal, folder: Path) -> None:
+async def _check(url: str, journal: Journal, folder: Path, home: Path) -> None:
     connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
     try:
         acknowledged = _acknowledged(folder)
@@ -114,6 +116,9 @@ async def _check(url: str, journal: Journal, folder: Path) -> None:
         assert (await replay(connection, journal.id)).disagreement is None
         while (found := await prove(connection, journal, ManualClock(NOON))).position < found.head:
             assert found.disagreement is None
+        verified = await verify(connection, seals_in(home), journal)
+        assert verified.faults == []
+        assert verified.checkpoints > 0
         held = await connection.fetchval("SELECT sum(balance) FROM ledger.account WHERE kind = $1", Kind.HELD)
         assert (held or 0) == 0
     finally:
