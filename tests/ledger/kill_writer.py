@@ -1,8 +1,8 @@
 """A program that posts until it is killed: many callers at once, each writing down what it was answered.
 
-``python -m tests.ledger.kill_writer URL TENANT SEED ANSWERS HOME``. What a caller was answered stands in the file before
-the caller goes on. Beside them the journal is sealed all the time: keys and checkpoints are kept under HOME. A lost
-database ends the program with status 3.
+``python -m tests.ledger.kill_writer URL TENANT SEED ANSWERS HOME``. What a caller was answered stands in the file
+before the caller goes on. Beside them the journal is sealed all the time: keys and checkpoints are kept under HOME. A
+lost database ends the program with status 3.
 """
 
 import asyncio

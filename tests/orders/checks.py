@@ -15,7 +15,7 @@ async def faults_in_the_books(connection: EngineConnection, journal_id: int) -> 
 
 
 async def evidence(connection: EngineConnection, faults: Sequence[Sequence[object]]) -> str:
-    """Everything that is stored about the market orders among the faults: a fault that seldom shows must tell enough."""
+    """All that is stored about the market orders among the faults: one that seldom shows must tell enough."""
     ids = [str(fault[1]) for fault in faults if len(fault) > 1]
     rows = await connection.fetch(_EVIDENCE, ids)
     return "\n".join([*map(str, faults), *(f"{row['what']}: {row['row']}" for row in rows)])
@@ -151,18 +151,18 @@ SELECT 'held', id::text FROM ledger.account WHERE kind IN (5, 7, 22) AND balance
 """
 
 _EVIDENCE = """
-WITH m AS (SELECT * FROM market_order WHERE id::text = ANY ($1))
+WITH m AS (SELECT * FROM market_order WHERE id::text = ANY ($1)),
+     a AS (SELECT * FROM allocation WHERE market_order_id IN (SELECT id FROM m))
 SELECT 'market order' AS what, row_to_json(m)::text AS row FROM m
 UNION ALL
 SELECT 'at the venue', row_to_json(v)::text FROM venue_order v WHERE market_order_id IN (SELECT id FROM m)
 UNION ALL
 SELECT 'execution', row_to_json(e)::text FROM execution e WHERE market_order_id IN (SELECT id FROM m)
 UNION ALL
-SELECT 'allocation', row_to_json(a)::text FROM allocation a WHERE market_order_id IN (SELECT id FROM m)
+SELECT 'allocation', row_to_json(a)::text FROM a
 UNION ALL
 SELECT 'order', row_to_json(o)::text FROM customer_order o WHERE market_order_id IN (SELECT id FROM m)
 UNION ALL
 (SELECT 'event', row_to_json(e)::text FROM ledger.event e
- WHERE correlation IN (SELECT id FROM m UNION SELECT order_id FROM allocation WHERE market_order_id IN (SELECT id FROM m))
- ORDER BY position)
+ WHERE correlation IN (SELECT id FROM m UNION SELECT order_id FROM a) ORDER BY position)
 """
