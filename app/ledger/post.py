@@ -1,6 +1,6 @@
 """The one door: hands entries to ``ledger.post`` in the database and reads its verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 # Numbers go as text: the driver looks at each element of an array twice, which costs more than the rest of the call.
 _POST = """
-SELECT * FROM ledger.post($1, $2, $3, $4::text::bigint[], $5, $6::text::smallint[], $7, $8, $9, $10, $11,
-  $12::text::integer[], $13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16)
+SELECT * FROM ledger.post($1, $2, $3, $4::text::bigint[], $5::text::bigint[], $6::text::integer[], $7, $8, $9, $10, $11,
+  $12, $13, $14::text::integer[], $15::text::integer[], $16::text::integer[], $17::text::bigint[], $18)
 """
 
 
@@ -34,66 +34,72 @@ async def post(
     if not entries:
         return []
     events = [entry.event for entry in entries]
-    numbers: list[int] = []
-    legs: list[Leg] = []
-    for number, entry in enumerate(entries, 1):
-        legs += entry.legs
-        numbers += [number] * len(entry.legs)
+    legs = [leg for entry in entries for leg in entry.legs]
     amounts = [leg.amount for leg in legs]
     if amounts and not 0 <= min(amounts) <= max(amounts) <= MAX_UNITS:
         wrong = next(amount for amount in amounts if not 0 <= amount <= MAX_UNITS)
         raise ValueError(f"a leg's amount must be 0 to {MAX_UNITS} units, got {wrong}")
+    # Each book and account is named once; events and legs say at which place.
+    books: dict[int, int] = {}
+    accounts: dict[int, int] = {}
+    book = [books.setdefault(event.book, len(books) + 1) for event in events]
+    debit = [accounts.setdefault(leg.debit, len(accounts) + 1) for leg in legs]
+    credit = [accounts.setdefault(leg.credit, len(accounts) + 1) for leg in legs]
     row = await connection.fetchrow(
         _POST,
         journal_id,
         recorded_at,
         effective_at,
-        _numbers([event.book for event in events]),
+        _numbers(books),
+        _numbers(accounts),
+        _numbers(book),
         [event.type.value for event in events],
-        _numbers([event.version for event in events]),
+        _unless_all([event.version for event in events], 1),
         [event.actor for event in events],
-        _unless_nobody_has_any([event.cause for event in events]),
-        _unless_nobody_has_any([event.correlation for event in events]),
-        _unless_nobody_has_any(
-            [None if event.effective_at == effective_at else event.effective_at for event in events]
-        ),
-        [orjson.dumps(event.data).decode() if event.data else "{}" for event in events],
-        _numbers(numbers),
-        _numbers([leg.debit for leg in legs]),
-        _numbers([leg.credit for leg in legs]),
+        _unless_all([event.cause for event in events], None),
+        _unless_all([event.correlation for event in events], None),
+        _unless_all([None if event.effective_at == effective_at else event.effective_at for event in events], None),
+        _unless_all([orjson.dumps(event.data).decode() if event.data else None for event in events], None),
+        _numbers([number for number, entry in enumerate(entries, 1) for _ in entry.legs]),
+        _numbers(debit),
+        _numbers(credit),
         _numbers(amounts),
-        [leg.up_to for leg in legs],
+        _unless_all([leg.up_to for leg in legs], False),
     )
     assert row is not None
-    return _verdicts(entries, *row)
+    return _verdicts(entries, amounts, *row)
 
 
-def _numbers(values: Sequence[int]) -> str:
+def _numbers(values: Iterable[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def _unless_nobody_has_any(values: Sequence[T | None]) -> Sequence[T | None] | None:
-    return values if any(values) else None
+def _unless_all(values: list[T], usual: T) -> list[T] | None:
+    """The list, or None when everything in it is as usual."""
+    return None if values.count(usual) == len(values) else values
 
 
 def _verdicts(
     entries: Sequence[Entry],
+    amounts: Sequence[int],
     positions: Sequence[int],
     sequences: Sequence[int],
-    reasons: Sequence[str | None],
-    accounts: Sequence[int],
-    needed: Sequence[int],
-    shortages: Sequence[int],
-    taken: Sequence[int],
+    refusals: Sequence[str | None] | None,
+    accounts: Sequence[int | None],
+    needed: Sequence[int | None],
+    shortages: Sequence[int | None],
+    taken: Sequence[int] | None,
 ) -> list[Posted | Refused]:
+    moved = amounts if taken is None else taken
     verdicts: list[Posted | Refused] = []
     start = 0
-    for index, (entry, reason) in enumerate(zip(entries, reasons, strict=True)):
+    for index, entry in enumerate(entries):
         end = start + len(entry.legs)
-        if reason is None:
-            verdicts.append(Posted(positions[index], sequences[index], taken[start:end]))
+        if refusals is None or (reason := refusals[index]) is None:
+            verdicts.append(Posted(positions[index], sequences[index], moved[start:end]))
         else:
-            verdicts.append(Refused(RefusalReason(reason), accounts[index], needed[index] or 0, shortages[index] or 0))
+            lacking = needed[index] or 0, shortages[index] or 0
+            verdicts.append(Refused(RefusalReason(reason), accounts[index], *lacking))
         start = end
     return verdicts
 

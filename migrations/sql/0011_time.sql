@@ -288,39 +288,57 @@ BEGIN
     ) AS x JOIN event e ON e.journal_id = p_journal AND e.position = x.position AND e.effective_at <= p_at) AS late;
 END $$;
 
+-- Whether its book is closed, so that posting need not look at the book of every account.
+ALTER TABLE ledger.account ADD COLUMN closed boolean NOT NULL DEFAULT false;
+UPDATE ledger.account SET closed = true FROM ledger.book WHERE book.id = account.book_id AND book.closed;
+CREATE OR REPLACE FUNCTION ledger.close_book(p_journal integer, p_book bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+BEGIN
+  UPDATE book SET closed = true WHERE id = p_book AND journal_id = p_journal AND kind = 'customer' AND NOT closed
+    AND NOT EXISTS (SELECT 1 FROM account a WHERE a.book_id = p_book AND a.balance <> 0);
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  UPDATE account SET closed = true WHERE book_id = p_book;
+  RETURN true;
+END $$;
+
 DROP FUNCTION ledger.post;
 -- Append events with their transfers, each event standing or falling by itself, in the order given.
 --
+-- Books and accounts are named once each, in p_books and p_accounts; events and legs say where they stand there (from 1).
 -- Amounts are whole units of 1e-8. A leg with p_up_to takes what its debit account has, at most the amount, and hands
 -- the rest on to the event's next leg ("from settled cash, then unsettled, then instant"); what the last leg can't
 -- take stays untaken. Any other leg is taken whole, or the whole event is refused. p_effective may date an event back
--- (null: now, which is p_effective_at), never forward. p_cause, p_correlation and p_effective may be null as a whole.
+-- (null: now, which is p_effective_at), never forward. What stands for all alike may be null as a whole: p_version (1),
+-- p_cause, p_correlation, p_effective, p_data ({}) and p_up_to (false).
 --
 -- Answers arrays: per event its position and sequence (null when refused), the refusal (null, 'insufficient', 'closed'),
--- the account that refused, what was needed of it and how much of that it lacks; per leg the units taken.
+-- the account that refused, what was needed of it and how much of that it lacks (all null when nobody was refused); per
+-- leg the units taken (null when all were).
 --
--- Plans are made once; what makes a kept plan slow, joining arrays with arrays, is not done: where a leg's accounts stand
--- is found by bisection, and tables are only ever reached by their keys, however small they were when the plan was made.
+-- Plans are made once; what makes a kept plan slow, joining arrays with arrays, is not done: arrays are read by place, and
+-- tables are only ever reached by their keys, however small they were when the plan was made.
 CREATE FUNCTION ledger.post(
-  p_journal integer, p_recorded_at timestamptz, p_effective_at timestamptz,
-  p_book bigint[], p_type text[], p_version smallint[], p_actor text[], p_cause uuid[], p_correlation uuid[],
+  p_journal integer, p_recorded_at timestamptz, p_effective_at timestamptz, p_books bigint[], p_accounts bigint[],
+  p_book integer[], p_type text[], p_version smallint[], p_actor text[], p_cause uuid[], p_correlation uuid[],
   p_effective timestamptz[], p_data text[],
-  p_event integer[], p_debit bigint[], p_credit bigint[], p_amount bigint[], p_up_to boolean[],
+  p_event integer[], p_debit integer[], p_credit integer[], p_amount bigint[], p_up_to boolean[],
   OUT positions bigint[], OUT sequences bigint[], OUT refusals text[], OUT refused_accounts bigint[],
   OUT needed bigint[], OUT shortages bigint[], OUT taken bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+  unit  CONSTANT numeric := 0.00000001;
+  units CONSTANT numeric := 100000000;    -- in one
   events integer := cardinality(p_book);
   legs   integer := cardinality(p_debit);
   head   journal_head;
-  ids bigint[]; bal numeric[]; seq bigint[]; negative boolean[]; shut boolean[]; fresh boolean[];
-  debit_at integer[]; credit_at integer[];          -- where in ids each leg's accounts stand
-  debit_seq bigint[]; debit_bal numeric[]; credit_seq bigint[]; credit_bal numeric[];
-  book_ids bigint[]; book_seq bigint[]; book_at integer[]; book_shut boolean[];
-  i integer := 1; e integer; first integer; d integer; c integer;
-  today timestamptz; effective timestamptz[]; latest timestamptz[]; lateness smallint[];
-  carry bigint; amount bigint; moved integer; number integer[];   -- of each leg among those of its event that move something
+  bal numeric[]; seq bigint[]; negative boolean[]; shut boolean[]; fresh boolean[];    -- of each account
+  book_seq bigint[]; book_shut boolean[];
+  debit_seq bigint[]; debit_bal numeric[]; credit_seq bigint[]; credit_bal numeric[]; moved numeric[];
+  number integer[];    -- of each leg among those of its event that move something
+  i integer := 1; b integer; d integer; c integer; first integer; count integer;
+  amount numeric; carry numeric; available numeric; refused text; anybody boolean := false;
+  today timestamptz; at timestamptz; effective timestamptz[]; latest timestamptz[]; lateness smallint[];
 BEGIN
   SELECT * INTO head FROM journal_head WHERE journal_id = p_journal FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'there is no journal %', p_journal; END IF;
@@ -334,115 +352,129 @@ BEGIN
   head.recorded_at := greatest(head.recorded_at, p_recorded_at);
   today := greatest(head.effective_at, p_effective_at);
 
-  -- Every account named that may exist: of a book of this journal and of a kind that such a book has. Balances as
-  -- numeric units: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass. width_bucket finds where
-  -- in the sorted ids a leg's accounts would stand (by bisection; an array in a row is not copied for each call).
-  WITH found AS MATERIALIZED (
-    SELECT array_agg(x.id ORDER BY x.id) AS ids, array_agg(trunc(coalesce(a.balance, 0) * 100000000) ORDER BY x.id) AS bal,
-           array_agg(coalesce(a.sequence, 0) ORDER BY x.id) AS seq, array_agg(k.may_be_negative ORDER BY x.id) AS negative,
-           array_agg(b.closed ORDER BY x.id) AS shut, array_agg(a.id IS NULL ORDER BY x.id) AS fresh
-    FROM (SELECT DISTINCT id FROM unnest(p_debit || p_credit) AS u(id)) AS x
-    JOIN book b ON b.id = x.id >> 25 AND b.journal_id = p_journal
-    JOIN account_kind k ON k.id = x.id & 31 AND k.book_kind = b.kind
-    LEFT JOIN account a ON a.id = x.id),
-  places AS (
-    SELECT array_agg(width_bucket(u.debit, f.ids) ORDER BY o) AS debit_at, array_agg(width_bucket(u.credit, f.ids) ORDER BY o) AS credit_at
-    FROM found f, unnest(p_debit, p_credit) WITH ORDINALITY AS u(debit, credit, o))
-  SELECT f.ids, f.bal, f.seq, f.negative, f.shut, f.fresh, p.debit_at, p.credit_at
-  INTO ids, bal, seq, negative, shut, fresh, debit_at, credit_at FROM found f, places p;
+  -- What stands there twice would be moved from one and the same balance.
+  IF (SELECT count(DISTINCT id) FROM unnest(p_accounts) AS u(id)) <> cardinality(p_accounts)
+    OR (SELECT count(DISTINCT id) FROM unnest(p_books) AS u(id)) <> cardinality(p_books) THEN
+    RAISE EXCEPTION 'books and accounts must be named once each';
+  END IF;
+  SELECT array_agg(f.sequence), array_agg(f.closed) INTO book_seq, book_shut FROM (
+    SELECT b.sequence, b.closed FROM unnest(p_books) WITH ORDINALITY AS u(id, place)
+    LEFT JOIN book b ON b.id = u.id AND b.journal_id = p_journal ORDER BY u.place) AS f;
+  b := array_position(book_seq, NULL);
+  IF b IS NOT NULL THEN RAISE EXCEPTION 'book % is not in journal %', p_books[b], p_journal; END IF;
 
-  WITH found AS MATERIALIZED (
-    SELECT array_agg(b.id ORDER BY b.id) AS ids, array_agg(b.sequence ORDER BY b.id) AS seq, array_agg(b.closed ORDER BY b.id) AS shut
-    FROM book b WHERE b.id = ANY (p_book) AND b.journal_id = p_journal),
-  places AS (
-    SELECT array_agg(width_bucket(u.book, f.ids) ORDER BY o) AS at FROM found f, unnest(p_book) WITH ORDINALITY AS u(book, o))
-  SELECT f.ids, f.seq, f.shut, p.at INTO book_ids, book_seq, book_shut, book_at FROM found f, places p;
+  -- Balances are numeric: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass.
+  SELECT array_agg(f.balance), array_agg(f.sequence), array_agg(f.may_be_negative), array_agg(f.closed)
+  INTO bal, seq, negative, shut FROM (
+    SELECT coalesce(a.balance, 0) AS balance, coalesce(a.sequence, 0) AS sequence, a.closed,
+           CASE WHEN a.journal_id = p_journal THEN a.may_be_negative END AS may_be_negative
+    FROM unnest(p_accounts) WITH ORDINALITY AS u(id, place) LEFT JOIN account a ON a.id = u.id ORDER BY u.place) AS f;
+  -- An account that nothing has moved yet may exist if it is of a book of this journal and of a kind that such books have.
+  IF array_position(negative, NULL) IS NOT NULL THEN
+    SELECT array_agg(f.may_be_negative), array_agg(f.closed), array_agg(f.fresh) INTO negative, shut, fresh FROM (
+      SELECT coalesce(u.negative, k.may_be_negative) AS may_be_negative, coalesce(u.shut, b.closed) AS closed, u.negative IS NULL AS fresh
+      FROM unnest(p_accounts, negative, shut) WITH ORDINALITY AS u(id, negative, shut, place)
+      LEFT JOIN book b ON u.negative IS NULL AND b.id = u.id >> 25 AND b.journal_id = p_journal
+      LEFT JOIN account_kind k ON k.id = u.id & 31 AND k.book_kind = b.kind ORDER BY u.place) AS f;
+    d := array_position(negative, NULL);
+    IF d IS NOT NULL THEN RAISE EXCEPTION 'account % is none of journal %', p_accounts[d], p_journal; END IF;
+  END IF;
 
-  positions := array_fill(NULL::bigint, ARRAY[events]); sequences := positions; refused_accounts := positions; needed := positions; shortages := positions;
-  refusals := array_fill(NULL::text, ARRAY[events]);
-  lateness := array_fill(0::smallint, ARRAY[events]); effective := coalesce(p_effective, array_fill(NULL::timestamptz, ARRAY[events]));
-  latest := array_fill(NULL::timestamptz, ARRAY[events]);
-  taken := array_fill(0::bigint, ARRAY[legs]); number := array_fill(0, ARRAY[legs]); debit_seq := taken; credit_seq := taken;
-  debit_bal := array_fill(0::numeric, ARRAY[legs]); credit_bal := debit_bal;
+  positions := array_fill(NULL::bigint, ARRAY[events]); sequences := positions;
+  lateness := array_fill(0::smallint, ARRAY[events]); effective := array_fill(today, ARRAY[events]); latest := effective;
+  number := array_fill(0, ARRAY[legs]); debit_seq := array_fill(0::bigint, ARRAY[legs]); credit_seq := debit_seq;
+  moved := array_fill(0::numeric, ARRAY[legs]); debit_bal := moved; credit_bal := moved;
 
   FOR e IN 1..events LOOP
-    IF book_ids[book_at[e]] IS DISTINCT FROM p_book[e] THEN RAISE EXCEPTION 'event %: book % is not in journal %', e, p_book[e], p_journal; END IF;
-    IF book_shut[book_at[e]] THEN refusals[e] := 'closed'; END IF;
-    first := i; carry := 0; moved := 0;
-    WHILE i <= legs AND p_event[i] = e LOOP
-      d := debit_at[i]; c := credit_at[i]; amount := p_amount[i] + carry; carry := 0;
-      IF ids[d] IS DISTINCT FROM p_debit[i] OR ids[c] IS DISTINCT FROM p_credit[i] OR d = c THEN
-        RAISE EXCEPTION 'leg %: accounts % and % are not two accounts of journal %', i, p_debit[i], p_credit[i], p_journal;
-      ELSIF (ids[d] >> 5) & 1048575 <> (ids[c] >> 5) & 1048575 THEN
-        RAISE EXCEPTION 'leg %: accounts % and % are of different assets', i, ids[d], ids[c];
-      ELSIF p_amount[i] IS NULL OR p_amount[i] < 0 THEN
-        RAISE EXCEPTION 'leg %: the amount % is negative or none', i, p_amount[i];
-      END IF;
-      IF refusals[e] IS NULL AND (shut[d] OR shut[c]) THEN
-        refusals[e] := 'closed'; refused_accounts[e] := CASE WHEN shut[d] THEN ids[d] ELSE ids[c] END;
-      END IF;
-      IF refusals[e] IS NULL THEN
-        IF p_up_to[i] AND NOT negative[d] AND bal[d] < amount THEN
-          carry := amount - bal[d]; amount := bal[d];
-        ELSIF NOT negative[d] AND bal[d] < amount THEN
-          refusals[e] := 'insufficient'; refused_accounts[e] := ids[d]; needed[e] := amount; shortages[e] := amount - bal[d];
+    b := p_book[e]; first := i; count := 0; carry := 0;
+    refused := CASE WHEN book_shut[b] THEN 'closed' END; d := NULL;
+    WHILE p_event[i] = e LOOP    -- beyond the last leg it is null
+      IF refused IS NULL THEN
+        d := p_debit[i]; c := p_credit[i]; amount := p_amount[i] * unit + carry; carry := 0;
+        IF (d = c OR p_amount[i] < 0 OR (p_accounts[d] # p_accounts[c]) >> 5 & 1048575 <> 0) IS NOT FALSE THEN
+          RAISE EXCEPTION 'leg %: % units from account % to %: not a sum, or not two accounts of the same asset',
+            i, p_amount[i], p_accounts[d], p_accounts[c];
         END IF;
-      END IF;
-      IF refusals[e] IS NULL AND amount > 0 THEN
-        bal[d] := bal[d] - amount; seq[d] := seq[d] + 1;
-        bal[c] := bal[c] + amount; seq[c] := seq[c] + 1;
-        taken[i] := amount; moved := moved + 1; number[i] := moved;
-        debit_seq[i] := seq[d]; debit_bal[i] := bal[d]; credit_seq[i] := seq[c]; credit_bal[i] := bal[c];
+        available := bal[d];
+        IF shut[d] OR shut[c] THEN
+          refused := 'closed'; d := CASE WHEN shut[d] THEN d ELSE c END;
+        ELSIF available < amount AND NOT negative[d] THEN
+          IF p_up_to[i] THEN
+            carry := amount - available; amount := available;
+          ELSE
+            refused := 'insufficient';
+          END IF;
+        END IF;
+        IF amount > 0 AND refused IS NULL THEN
+          count := count + 1; number[i] := count; moved[i] := amount;
+          bal[d] := available - amount; seq[d] := seq[d] + 1;
+          bal[c] := bal[c] + amount; seq[c] := seq[c] + 1;
+          debit_seq[i] := seq[d]; debit_bal[i] := bal[d]; credit_seq[i] := seq[c]; credit_bal[i] := bal[c];
+        END IF;
       END IF;
       i := i + 1;
     END LOOP;
-    IF refusals[e] IS NULL THEN
-      IF effective[e] IS NULL THEN
-        effective[e] := today;
-      ELSIF effective[e] > today OR NOT isfinite(effective[e]) THEN
-        RAISE EXCEPTION 'event %: it can not take effect at %, now it is only %', e, effective[e], today;
-      ELSIF effective[e] < head.effective_at THEN
-        lateness[e] := CASE WHEN effective[e] >= head.effective_at - interval '1 minute' THEN 1 ELSE 2 END;
+    IF refused IS NULL THEN
+      at := p_effective[e];
+      IF at IS NULL THEN
+        head.effective_at := today;
+      ELSIF at > today OR NOT isfinite(at) THEN
+        RAISE EXCEPTION 'event %: it can not take effect at %, now it is only %', e, at, today;
+      ELSE
+        effective[e] := at;
+        IF at < head.effective_at THEN
+          lateness[e] := CASE WHEN at >= head.effective_at - interval '1 minute' THEN 1 ELSE 2 END;
+        END IF;
+        head.effective_at := greatest(head.effective_at, at); latest[e] := head.effective_at;
       END IF;
-      head.effective_at := greatest(head.effective_at, effective[e]); latest[e] := head.effective_at;
       head.position := head.position + 1; positions[e] := head.position;
-      book_seq[book_at[e]] := book_seq[book_at[e]] + 1; sequences[e] := book_seq[book_at[e]];
+      sequences[e] := book_seq[b] + 1; book_seq[b] := sequences[e];
     ELSE
+      IF NOT anybody THEN
+        anybody := true; refusals := array_fill(NULL::text, ARRAY[events]);
+        refused_accounts := array_fill(NULL::bigint, ARRAY[events]); needed := refused_accounts; shortages := refused_accounts;
+      END IF;
+      refusals[e] := refused; refused_accounts[e] := p_accounts[d];
+      IF refused = 'insufficient' THEN
+        needed[e] := amount * units; shortages[e] := (amount - available) * units;
+      END IF;
       FOR j IN REVERSE i - 1..first LOOP
-        IF taken[j] > 0 THEN
-          d := debit_at[j]; c := credit_at[j];
-          bal[d] := bal[d] + taken[j]; seq[d] := seq[d] - 1;
-          bal[c] := bal[c] - taken[j]; seq[c] := seq[c] - 1;
-          taken[j] := 0;
+        IF moved[j] > 0 THEN
+          d := p_debit[j]; c := p_credit[j];
+          bal[d] := bal[d] + moved[j]; seq[d] := seq[d] - 1;
+          bal[c] := bal[c] - moved[j]; seq[c] := seq[c] - 1;
+          moved[j] := 0;
         END IF;
       END LOOP;
     END IF;
   END LOOP;
   IF i <= legs THEN RAISE EXCEPTION 'leg %: legs must follow the order of their events', i; END IF;
+  IF anybody OR p_up_to IS NOT NULL THEN
+    taken := ARRAY(SELECT (m * units)::bigint FROM unnest(moved) AS m);
+  END IF;
 
   INSERT INTO event (journal_id, version, lateness, position, book_id, sequence, recorded_at, effective_at, latest_effective_at,
                      cause, correlation, type, actor, data)
-  SELECT p_journal, version, late, pos, book, sequence, head.recorded_at, effective_at, until, cause, correlation, type, actor, data::jsonb
-  FROM unnest(positions, p_book, sequences, p_type, p_version, p_actor, p_cause, p_correlation, effective, latest, lateness, p_data)
-    AS u(pos, book, sequence, type, version, actor, cause, correlation, effective_at, until, late, data)
-  WHERE pos IS NOT NULL;
+  SELECT p_journal, coalesce(p_version[e], 1), lateness[e], positions[e], p_books[p_book[e]], sequences[e], head.recorded_at,
+         effective[e], latest[e], p_cause[e], p_correlation[e], p_type[e], p_actor[e], coalesce(p_data[e], '{}')::jsonb
+  FROM generate_series(1, events) AS e WHERE positions[e] IS NOT NULL;
 
   INSERT INTO transfer (journal_id, leg, lateness, position, debit_account_id, debit_sequence, credit_account_id, credit_sequence,
                         debit_balance, credit_balance, amount)
-  SELECT p_journal, leg, lateness[ev], positions[ev], debit, ds, credit, cs,
-         db * 0.00000001::numeric, cb * 0.00000001::numeric, units * 0.00000001::numeric
-  FROM unnest(p_event, number, p_debit, debit_seq, debit_bal, p_credit, credit_seq, credit_bal, taken)
-    AS u(ev, leg, debit, ds, db, credit, cs, cb, units)
-  WHERE units > 0;
+  SELECT p_journal, number[l], lateness[p_event[l]], positions[p_event[l]], p_accounts[p_debit[l]], debit_seq[l],
+         p_accounts[p_credit[l]], credit_seq[l], debit_bal[l], credit_bal[l], moved[l]
+  FROM generate_series(1, legs) AS l WHERE moved[l] > 0;
 
-  UPDATE account SET balance = x.bal * 0.00000001::numeric, sequence = x.seq
-  FROM unnest(ids, bal, seq, fresh) AS x(id, bal, seq, fresh)
-  WHERE account.id = x.id AND account.sequence <> x.seq AND NOT x.fresh;
-  INSERT INTO account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)
-  SELECT x.id, p_journal, x.id >> 25, ((x.id >> 5) & 1048575)::integer, (x.id & 31)::smallint,
-         x.bal * 0.00000001::numeric, x.seq, x.negative
-  FROM unnest(ids, bal, seq, negative, fresh) AS x(id, bal, seq, negative, fresh) WHERE x.fresh AND x.seq > 0;
-  UPDATE book SET sequence = x.seq FROM unnest(book_ids, book_seq) AS x(id, seq) WHERE book.id = x.id AND book.sequence <> x.seq;
+  UPDATE account SET balance = bal[x], sequence = seq[x] FROM generate_series(1, cardinality(p_accounts)) AS x
+  WHERE account.id = p_accounts[x] AND account.sequence <> seq[x];
+  IF fresh IS NOT NULL THEN
+    INSERT INTO account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)
+    SELECT p_accounts[x], p_journal, p_accounts[x] >> 25, ((p_accounts[x] >> 5) & 1048575)::integer, (p_accounts[x] & 31)::smallint,
+           bal[x], seq[x], negative[x]
+    FROM generate_series(1, cardinality(p_accounts)) AS x WHERE fresh[x] AND seq[x] > 0;
+  END IF;
+  UPDATE book SET sequence = book_seq[x] FROM generate_series(1, cardinality(p_books)) AS x
+  WHERE book.id = p_books[x] AND book.sequence <> book_seq[x];
   UPDATE journal_head SET position = head.position, recorded_at = head.recorded_at, effective_at = head.effective_at
   WHERE journal_id = p_journal AND position <> head.position;
 END $$;

@@ -104,9 +104,9 @@ async def test_a_refusal_says_what_is_missing_and_leaves_its_neighbours_alone(da
     ("debit", "credit", "amount", "wrong"),
     [
         ((0, USD, Kind.SETTLED), (0, USD, Kind.SETTLED), 1, "not two accounts"),
-        ((0, USD, Kind.SETTLED), (0, 2, Kind.POSITION), 1, "different assets"),
-        ((0, USD, Kind.CASH), (0, USD, Kind.SETTLED), 1, "not two accounts"),
-        ((99, USD, Kind.SETTLED), (0, USD, Kind.SETTLED), 1, "not two accounts"),
+        ((0, USD, Kind.SETTLED), (0, 2, Kind.POSITION), 1, "not two accounts of the same asset"),
+        ((0, USD, Kind.CASH), (0, USD, Kind.SETTLED), 1, "is none of journal"),
+        ((99, USD, Kind.SETTLED), (0, USD, Kind.SETTLED), 1, "is none of journal"),
     ],
 )
 async def test_what_can_only_be_a_mistake_of_ours_raises(
@@ -133,8 +133,10 @@ async def test_an_amount_is_never_negative_nor_too_large(database_url: str) -> N
 @pytest.mark.asyncio
 async def test_another_tenants_books_can_not_be_posted_to(database_url: str) -> None:
     async with books(database_url) as ours, books(database_url) as theirs:
-        with pytest.raises(asyncpg.RaiseError, match="not two accounts"):
-            await ours.post([Leg(account(ours, 0), account(theirs, 1), 1)])
+        for _ in ("never moved", "moved"):
+            with pytest.raises(asyncpg.RaiseError, match="is none of journal"):
+                await ours.post([Leg(account(ours, 0), account(theirs, 1), 1)])
+            await theirs.post([Leg(address(theirs.journal.outside, USD, Kind.FBO), account(theirs, 1), 1)])
         with pytest.raises(asyncpg.RaiseError, match="not in journal"):
             await ours.post([], book=theirs.customers[0])
 
