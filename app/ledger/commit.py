@@ -30,6 +30,9 @@ A = TypeVar("A", covariant=True)
 
 log = structlog.get_logger(__name__)
 
+#: So many callers are given their answers before the next batch has a turn.
+_AT_A_TIME = 128
+
 
 @dataclass(slots=True)
 class Batch:
@@ -95,6 +98,7 @@ class GroupCommit:
         # By use case; whose turn is next stands first.
         self._queues: dict[UseCase[Any, Any], deque[_Waiting[Any]]] = {}
         self._arrived = asyncio.Event()
+        self._stopped = False
 
     async def submit(
         self, use_case: UseCase[C, A], command: C, key: IdempotencyKey | None = None, *, weight: int = 1
@@ -122,17 +126,24 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Commit batches until cancelled; what was already taken from the queues is finished first."""
+        working = asyncio.ensure_future(self._work())
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._stopped = True
+            self._arrived.set()
+            await working
+            raise
+
+    async def _work(self) -> None:
         while True:
             await self._arrived.wait()
+            if self._stopped:
+                return
             batch = self._take()
             if not self._queues:
                 self._arrived.clear()
-            committing = asyncio.ensure_future(self._commit(batch))
-            try:
-                await asyncio.shield(committing)
-            except asyncio.CancelledError:
-                await committing
-                raise
+            await self._commit(batch)
 
     def _take(self) -> list[_Waiting[Any]]:
         """The next batch: the oldest command of whose turn it is, whatever it weighs, then of each use case in turn.
@@ -160,8 +171,7 @@ class GroupCommit:
         except Exception as error:
             if _is_loss(error):
                 log.warning("batch lost", commands=len(waiting), error=repr(error))
-                for each in waiting:
-                    _settle(each.answer, error)
+                _tell([(each.answer, error) for each in waiting])
                 return
             # One bad command must not take its neighbours down: halve the batch until it stands alone.
             if len(waiting) == 1:
@@ -172,8 +182,7 @@ class GroupCommit:
             await self._commit(waiting[:half])
             await self._commit(waiting[half:])
         else:
-            for each, answer in zip(waiting, answers, strict=True):
-                _settle(each.answer, answer)
+            _tell([(each.answer, answer) for each, answer in zip(waiting, answers, strict=True)])
 
     async def _attempt(self, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
         async with self._pool.acquire() as connection:
@@ -224,6 +233,16 @@ def _is_loss(error: Exception) -> bool:
         | asyncpg.LockNotAvailableError
         | asyncpg.OperatorInterventionError,
     )
+
+
+def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Give some callers their answers and let others have a turn: most come back at once with what they want next,
+    and meanwhile the database is at work on the next batch already.
+    """
+    for answer, value in answers[:_AT_A_TIME]:
+        _settle(answer, value)
+    if len(answers) > _AT_A_TIME:
+        asyncio.get_running_loop().call_soon(_tell, answers[_AT_A_TIME:])
 
 
 def _settle(answer: asyncio.Future[Any], value: Any) -> None:

@@ -8,7 +8,7 @@ import orjson
 
 from app.infra.database import EngineConnection
 from app.kernel.money import MAX_UNITS
-from app.ledger.types import Entry, Leg, Posted, RefusalReason, Refused
+from app.ledger.types import Entry, Posted, RefusalReason, Refused
 
 T = TypeVar("T")
 

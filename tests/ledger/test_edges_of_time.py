@@ -156,8 +156,8 @@ async def test_reconciling_with_a_file_of_an_archived_time_is_right_or_refused(
 async def test_a_clock_that_is_infinite_is_refused(log: Books) -> None:
     with pytest.raises(asyncpg.RaiseError, match="are none"):
         await log.connection.execute(
-            "SELECT ledger.post($1, 'infinity', 'infinity', $2, '{}', '{1}', '{DEPOSIT}', NULL, '{t}', NULL, NULL, NULL,"
-            " NULL, '{}', '{}', '{}', '{}', NULL)",
+            "SELECT ledger.post($1, 'infinity', 'infinity', $2, '{}', '{1}', '{DEPOSIT}', NULL, '{t}', NULL, NULL,"
+            " NULL, NULL, '{}', '{}', '{}', '{}', NULL)",
             log.journal.id,
             [log.customers[0]],
         )
@@ -179,14 +179,14 @@ async def test_an_amount_that_is_null_is_refused(log: Books) -> None:
 async def test_what_is_named_twice_is_refused(log: Books) -> None:
     """Else an account would be moved twice from the same balance."""
     bank, cash = address(log.journal.outside, USD, Kind.FBO), address(log.customers[0], USD, Kind.SETTLED)
-    for books, accounts in (([log.customers[0]] * 2, [bank, cash]), ([log.customers[0]], [bank, cash, cash])):
+    for in_books, accounts in (([log.customers[0]] * 2, [bank, cash]), ([log.customers[0]], [bank, cash, cash])):
         with pytest.raises(asyncpg.RaiseError, match="once each"):
             await log.connection.execute(
                 "SELECT ledger.post($1, $2, $2, $3, $4, '{1}', '{DEPOSIT}', NULL, '{t}', NULL, NULL, NULL, NULL,"
                 " '{1}', '{1}', '{2}', '{5}', NULL)",
                 log.journal.id,
                 NOON,
-                books,
+                in_books,
                 accounts,
             )
 
