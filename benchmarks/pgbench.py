@@ -14,6 +14,7 @@ CREATE TABLE peer.account (id int PRIMARY KEY, balance numeric(38, 8) NOT NULL D
 CREATE TABLE peer.transfer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE peer.entry (transfer_id bigint NOT NULL, account_id int NOT NULL, amount numeric(38, 8) NOT NULL);
 CREATE INDEX ON peer.entry (account_id, transfer_id);
+CREATE TABLE peer.bare (value int);
 INSERT INTO peer.account SELECT i FROM generate_series(1, {ACCOUNTS}) AS i;
 CREATE FUNCTION peer.transfer(debit int, credit int, amount numeric) RETURNS void LANGUAGE sql AS $$
   UPDATE peer.account SET balance = balance - amount WHERE id = debit;
@@ -41,11 +42,21 @@ _ONE = "SELECT peer.transfer(:a, :b, 1);\n"
 
 
 def transfers_per_second(url: str, *, function: bool, hot: bool, clients: int, seconds: int) -> float:
+    """Transfers, each in six statements or as one function."""
+    return _per_second(url, (_HOT if hot else _SPREAD) + (_ONE if function else _SIX), clients, seconds)
+
+
+def commits_per_second(url: str, seconds: int) -> float:
+    """The least that is durable: one client that inserts one row without an index."""
+    return _per_second(url, "INSERT INTO peer.bare VALUES (1);\n", 1, seconds)
+
+
+def _per_second(url: str, transaction: str, clients: int, seconds: int) -> float:
     """What pgbench reports."""
     binary = _binary()
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "transfer.sql"
-        script.write_text((_HOT if hot else _SPREAD) + (_ONE if function else _SIX))
+        script = Path(folder) / "transaction.sql"
+        script.write_text(transaction)
         command = [
             str(binary),
             "-n",

@@ -3,10 +3,12 @@
 Personal data never stands inside an event, only references to it: events cannot be taken back.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
@@ -84,8 +86,7 @@ class Lateness(IntEnum):
     BACKDATED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event about to be appended to its stream (a book's own history)."""
 
     book: int
@@ -94,7 +95,7 @@ class NewEvent:
     effective_at: datetime
     cause: UUID | None = None
     correlation: UUID | None = None
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
     version: int = 1
 
 

@@ -30,8 +30,8 @@ A = TypeVar("A", covariant=True)
 
 log = structlog.get_logger(__name__)
 
-#: So many callers are given their answers before the next batch has a turn.
-_AT_A_TIME = 128
+#: So many callers are given their answers before the next batch has a turn, and so many whenever it waits.
+_AT_ONCE, _IN_PASSING = 128, 32
 
 
 @dataclass(slots=True)
@@ -235,14 +235,14 @@ def _is_loss(error: Exception) -> bool:
     )
 
 
-def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]], at_once: int = _AT_ONCE) -> None:
     """Give some callers their answers and let others have a turn: most come back at once with what they want next,
     and meanwhile the database is at work on the next batch already.
     """
-    for answer, value in answers[:_AT_A_TIME]:
+    for answer, value in answers[:at_once]:
         _settle(answer, value)
-    if len(answers) > _AT_A_TIME:
-        asyncio.get_running_loop().call_soon(_tell, answers[_AT_A_TIME:])
+    if len(answers) > at_once:
+        asyncio.get_running_loop().call_soon(_tell, answers[at_once:], _IN_PASSING)
 
 
 def _settle(answer: asyncio.Future[Any], value: Any) -> None:

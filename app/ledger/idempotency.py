@@ -53,7 +53,10 @@ async def answer_once(
 
     What a use case answers is an id, or a thing that has one: of that the id is stored, and given to who asks again.
     """
-    known = await _stored(batch.connection, batch.journal.id, [key for _, key in asked if key])
+    keys = [key for _, key in asked if key]
+    if not keys:
+        return list(await use_case(batch, [command for command, _ in asked]))
+    known = await _stored(batch.connection, batch.journal.id, keys)
     fresh: list[int] = []
     seen = set(known)
     for index, (_, key) in enumerate(asked):
@@ -97,8 +100,6 @@ def _repeat(key: IdempotencyKey, request_hash: bytes, answer: Any) -> Any:
 async def _stored(
     connection: EngineConnection, journal_id: int, keys: Sequence[IdempotencyKey]
 ) -> dict[tuple[str, UUID], tuple[bytes, Any]]:
-    if not keys:
-        return {}
     rows = await connection.fetch(
         "SELECT i.caller, i.key, i.request_hash, i.answer FROM ledger.idempotency i"
         " JOIN unnest($2::text[], $3::uuid[]) AS u(caller, key) USING (caller, key) WHERE i.journal_id = $1",

@@ -1,16 +1,19 @@
-"""What the ledger takes and hands out. Amounts are units of 1e-8."""
+"""What the ledger takes and hands out. Amounts are units of 1e-8.
+
+What is made for every posting is a named tuple: a frozen dataclass takes three times as long to make.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from app.kernel.events import NewEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """A movement wanted: ``amount`` units from ``debit`` to ``credit``.
 
     With ``up_to`` the leg takes what the debit account has, at most ``amount``, and hands the rest on to the next
@@ -23,16 +26,14 @@ class Leg:
     up_to: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event and the legs that are its transaction: all of it is posted, or none."""
 
     event: NewEvent
     legs: Sequence[Leg] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """An entry as the log took it. ``taken`` holds the units of each leg, in order."""
 
     position: int

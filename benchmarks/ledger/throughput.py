@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 import uvloop
 
+from app.infra.collector import set_for_batches
 from app.infra.database import ENGINE_ROLE, engine_pool
 from app.kernel.clock import SystemClock
 from app.kernel.errors import Refusal
@@ -126,7 +127,8 @@ def run(url: str, seconds: int) -> None:
         for function in (False, True)
         for hot in (False, True)
     }
-    bare = pgbench.transfers_per_second(url, function=True, hot=False, clients=1, seconds=seconds)
+    bare = pgbench.commits_per_second(url, seconds)
+    set_for_batches()
     results = uvloop.run(ours(url, seconds))
     print("\nLedger: transfers/s; peers are pgbench, the better of 1 and 8 clients, durable commits")
     print(f"  {'case':<22}{'ours':>9}{'p50 ms':>9}{'p99 ms':>9}{'six statements':>18}{'one function':>16}")
@@ -138,9 +140,7 @@ def run(url: str, seconds: int) -> None:
             f"{f'{six:,.0f} ({found.rate / six:.1f}×)':>18}{f'{one:,.0f} ({found.rate / one:.1f}×)':>16}"
         )
     alone = results[1, False]
-    print(
-        f"  one caller's p50 is {alone.p50 / (1000 / bare):.1f}× that of one durable commit of the function (1 client)"
-    )
+    print(f"  one caller's p50 is {alone.p50 / (1000 / bare):.1f}× a bare durable commit of one row ({bare:,.0f}/s)")
 
 
 async def _setup_peer(url: str) -> None:
