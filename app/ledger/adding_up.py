@@ -1,6 +1,15 @@
-"""Adds a stretch of the log up again: every entry must follow from the one before it in its account."""
+"""Adds a stretch of the log up again: every entry must follow from the one before it in its account.
 
+Thousands of transfers at a time, by columns: in polars, whose integers of 128 bits hold each figure of the log exactly.
+"""
+
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
+
+import polars
+from polars import Int64, Int128, col
 
 from app.kernel.money import to_text
 from app.ledger.chart import MAY_BE_NEGATIVE, Kind, asset_of, book_of, kind_of
@@ -9,10 +18,25 @@ from app.ledger.chart import MAY_BE_NEGATIVE, Kind, asset_of, book_of, kind_of
 SNAPSHOT_EVERY = 1_000
 
 _ASSET, _KIND = 1048575 << 5, 31
-_NEVER_NEGATIVE = frozenset(kind.value for kind in Kind if kind not in MAY_BE_NEGATIVE)
+_NEVER_NEGATIVE = [kind.value for kind in Kind if kind not in MAY_BE_NEGATIVE]
+
+_TRANSFER: Final = {
+    "position": Int64(),
+    "leg": Int64(),
+    "debit": Int64(),
+    "debit_sequence": Int64(),
+    "debit_balance": Int128(),
+    "credit": Int64(),
+    "credit_sequence": Int64(),
+    "credit_balance": Int128(),
+    "amount": Int128(),
+}
 
 Stand = tuple[int, int]
 """An account's sequence number and its balance in units."""
+
+Wrong = tuple[int, str]
+"""A position, and what is wrong there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +78,53 @@ class Stretch:
         """How many there were: each transfer is one in two accounts."""
         return sum(closing[0] - self.opening[account].stand[0] for account, closing in self.closing.items())
 
-    def read(self, lines: str) -> None:
+    def read(self, lines: bytes) -> None:
         """Go on with transfers, oldest first: a line each, with tabs between position, leg, debit account, its sequence
         and balance, credit account, its sequence and balance, and the amount (balances and amount with 8 decimals)."""
-        closing, low, high, none = self.closing, self.low, self.high, (-1, 0)
-        whole = low != high  # the log of a single account has not all of a transaction's transfers
-        # With 8 decimals always, taking away the point makes units of it.
-        last, last_leg = self.last
-        if "N" in lines:  # NaN
-            self.disagreement = self.disagreement or f"past position {last}: there is a figure that is none"
+        try:
+            # With 8 decimals always, taking away the point makes units of it.
+            plain = io.BytesIO(lines.replace(b".", b""))
+            transfers = polars.read_csv(plain, separator="\t", has_header=False, schema=_TRANSFER)
+        except polars.exceptions.PolarsError:  # NaN, NULL
+            self._object([(self.last[0], f"past position {self.last[0]}: there is a figure that is none")])
             return
-        for line in lines.replace(".", "").splitlines():
-            position, leg, debit, debit_sequence, debit_balance, credit, credit_sequence, credit_balance, amount = map(
-                int, line.split("\t")
-            )
-            if leg != (last_leg + 1 if position == last else 1) and whole and self.disagreement is None:
-                self.disagreement = f"position {position}: a transfer is missing before leg {leg}"
-            last, last_leg = position, leg
-            if (debit ^ credit) & _ASSET or (debit_balance < 0 and debit & _KIND in _NEVER_NEGATIVE):
-                self._object(position, debit, credit)
-            if low <= debit <= high:
-                if closing.get(debit, none) != (debit_sequence - 1, debit_balance + amount):
-                    self._begin(position, debit, debit_sequence - 1, debit_balance + amount)
-                closing[debit] = (debit_sequence, debit_balance)
-                if debit_sequence % SNAPSHOT_EVERY == 0:
-                    self.snapshots.append(Snapshot(debit, position, debit_sequence, debit_balance))
-            if low <= credit <= high:
-                if closing.get(credit, none) != (credit_sequence - 1, credit_balance - amount):
-                    self._begin(position, credit, credit_sequence - 1, credit_balance - amount)
-                closing[credit] = (credit_sequence, credit_balance)
-                if credit_sequence % SNAPSHOT_EVERY == 0:
-                    self.snapshots.append(Snapshot(credit, position, credit_sequence, credit_balance))
-        self.last = last, last_leg
+        wrong = [] if self.low == self.high else self._legs(transfers)
+        self._object([*wrong, *_impossible(transfers), *self._go_on(_entries(transfers, self.low, self.high))])
+        self.last = transfers["position"][-1], transfers["leg"][-1]
+
+    def _legs(self, transfers: polars.DataFrame) -> Iterable[Wrong]:
+        """The transfers of a transaction are numbered from 1. (In the log of one account not all of them are there.)"""
+        position, leg = self.last
+        same = col("position") == col("position").shift(1, fill_value=position)
+        number = polars.when(same).then(col("leg").shift(1, fill_value=leg) + 1).otherwise(1)
+        for at, leg in transfers.filter(col("leg") != number).select("position", "leg").head(1).iter_rows():
+            yield at, f"position {at}: a transfer is missing before leg {leg}"
+
+    def _go_on(self, entries: polars.DataFrame) -> Iterable[Wrong]:
+        """Each entry has to follow from the one before it, and the first of an account from what was read before."""
+        same = col("account") == col("account").shift(1)
+        entries = entries.with_columns(
+            first=~same.fill_null(value=False), last=col("account").ne_missing(col("account").shift(-1))
+        )
+        follows = (col("stood_after") == col("sequence") - 1) & (col("stood_at") == col("follows_from"))
+        entries = entries.with_columns(stood_after=col("sequence").shift(1), stood_at=col("balance").shift(1))
+        for row in entries.filter(col("first") | ~follows).iter_rows(named=True):
+            account, needed = row["account"], (row["sequence"] - 1, row["follows_from"])
+            found = self.closing.get(account) if row["first"] else (row["stood_after"], row["stood_at"])
+            if found is None:
+                self.opening[account] = Opening(row["position"], needed)
+            elif found != needed:
+                yield row["position"], _differs(account, row["position"], found, needed)
+        stands = entries.filter("last").select("account", "sequence", "balance")
+        self.closing.update((account, (sequence, balance)) for account, sequence, balance in stands.iter_rows())
+        summed_up = entries.filter(col("sequence") % SNAPSHOT_EVERY == 0).sort("place")
+        rows = summed_up.select("account", "position", "sequence", "balance").iter_rows()
+        self.snapshots += [Snapshot(*row) for row in rows]
+
+    def _object(self, wrong: Iterable[Wrong]) -> None:
+        first = min(wrong, default=None)
+        if self.disagreement is None and first is not None:
+            self.disagreement = first[1]
 
     def follow(self, before: "Stretch") -> None:
         """Check that this stretch follows from ``before``, and make one of both."""
@@ -105,18 +144,32 @@ class Stretch:
         position, account = min(wrong)
         return _differs(account, position, stands.get(account, (0, 0)), self.opening[account].stand)
 
-    def _object(self, position: int, debit: int, credit: int) -> None:
-        """A transfer that can't have been posted."""
-        if self.disagreement is None:
-            what = f"{describe(debit)} to {describe(credit)}"
-            self.disagreement = f"position {position}: from {what}, of two assets or below zero"
 
-    def _begin(self, position: int, account: int, sequence: int, balance: int) -> None:
-        """The account's first entry here, or one that does not follow."""
-        if account not in self.closing:
-            self.opening[account] = Opening(position, (sequence, balance))
-        elif self.disagreement is None:
-            self.disagreement = _differs(account, position, self.closing[account], (sequence, balance))
+def _entries(transfers: polars.DataFrame, low: int, high: int) -> polars.DataFrame:
+    """Both sides of each transfer, account by account, each oldest first."""
+    counted = transfers.with_row_index("place")
+    sides = [
+        counted.select(
+            "position",
+            place=2 * col("place") + number,
+            account=col(side),
+            sequence=col(f"{side}_sequence"),
+            balance=col(f"{side}_balance"),
+            follows_from=col(f"{side}_balance") + sign * col("amount"),
+        )
+        for number, side, sign in ((0, "debit", 1), (1, "credit", -1))
+    ]
+    return polars.concat(sides).filter(col("account").is_between(low, high)).sort("account", "place")
+
+
+def _impossible(transfers: polars.DataFrame) -> Iterable[Wrong]:
+    """Transfers that can't have been posted."""
+    two_assets = (col("debit") ^ col("credit")) & _ASSET != 0
+    below_zero = (col("debit_balance") < 0) & (col("debit") & _KIND).is_in(_NEVER_NEGATIVE)
+    found = transfers.filter(two_assets | below_zero).select("position", "debit", "credit").head(1)
+    for position, debit, credit in found.iter_rows():
+        what = f"{describe(debit)} to {describe(credit)}"
+        yield position, f"position {position}: from {what}, of two assets or below zero"
 
 
 def _differs(account: int, position: int, found: Stand, needed: Stand) -> str:

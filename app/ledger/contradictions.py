@@ -84,17 +84,10 @@ FROM (
   WINDOW log AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 ) events
 """
-# Most events are on time, so their transfers have to be too: only the others are looked for one by one.
 _LATENESS = """
-SELECT position FROM (
-  SELECT DISTINCT position, lateness FROM ledger.transfer
-  WHERE journal_id = $1 AND position > $2 AND position <= $3 AND lateness > 0) t
-FULL JOIN (
-  SELECT position, lateness FROM ledger.event e
-  WHERE journal_id = $1 AND position > $2 AND position <= $3 AND lateness > 0
-    AND EXISTS (SELECT 1 FROM ledger.transfer t WHERE t.journal_id = $1 AND t.position = e.position)) e
-  USING (position, lateness)
-WHERE t.position IS NULL OR e.position IS NULL ORDER BY position LIMIT 1
+SELECT min(t.position) FROM ledger.transfer t LEFT JOIN (
+  SELECT position, lateness FROM ledger.event WHERE journal_id = $1 AND position > $2 AND position <= $3) e USING (position)
+WHERE journal_id = $1 AND t.position > $2 AND t.position <= $3 AND t.lateness IS DISTINCT FROM e.lateness
 """
 # Of what comes first in a stretch, the event before has to be there, unless it is archived.
 _STREAMS = """
@@ -118,7 +111,8 @@ WHERE h.journal_id = $1
 _ROWS = """
 SELECT a.id, a.sequence, a.balance, b.sequence AS book_sequence,
   a.journal_id = $1 AND a.book_id = a.id >> 25 AND a.asset_id = (a.id >> 5) & 1048575 AND a.kind = a.id & 31
-    AND a.may_be_negative = k.may_be_negative AND (k.may_be_negative OR a.balance >= 0) AS is_itself,
+    AND a.closed = b.closed AND a.may_be_negative = k.may_be_negative
+    AND (k.may_be_negative OR a.balance >= 0) AS is_itself,
   (SELECT max(sequence) FROM ledger.event e WHERE e.journal_id = $1 AND e.book_id = b.id) AS events
 FROM ledger.account a JOIN ledger.account_kind k ON k.id = a.id & 31 JOIN ledger.book b ON b.id = a.id >> 25
 WHERE a.id = ANY ($2) ORDER BY a.id

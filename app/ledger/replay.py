@@ -9,6 +9,9 @@ from app.ledger.adding_up import Stand, Stretch
 from app.ledger.chart import accounts_of
 from app.ledger.contradictions import events_contradict, head_contradicts, rows_contradict, units
 
+#: Bytes of the log that are added up at a time: some 40,000 transfers.
+_AT_A_TIME = 4_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
@@ -61,18 +64,24 @@ async def read_stretch(
     ``told`` is called now and then with how many transfers were read since it was called before.
     """
     found = Stretch() if account is None else Stretch(account, account)
-    rest = b""
+    read = bytearray()
 
-    async def read(data: bytes) -> None:
-        nonlocal rest
-        *lines, rest = (rest + data).rsplit(b"\n", 1)
-        if lines:
-            found.read(lines[0].decode())
-            told(lines[0].count(b"\n") + 1)
+    async def take(data: bytes) -> None:
+        read.extend(data)
+        if len(read) > _AT_A_TIME:
+            end = read.rindex(b"\n") + 1
+            add_up(bytes(read[:end]))
+            del read[:end]
+
+    def add_up(lines: bytes) -> None:
+        found.read(lines)
+        told(lines.count(b"\n"))
 
     only = "" if account is None else "AND (debit_account_id = $4 OR credit_account_id = $4)"
     arguments = (journal_id, after, to) if account is None else (journal_id, after, to, account)
-    await connection.copy_from_query(_LOG.format(only=only), *arguments, output=read)
+    await connection.copy_from_query(_LOG.format(only=only), *arguments, output=take)
+    if read:
+        add_up(bytes(read))
     return found
 
 

@@ -245,8 +245,8 @@ async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]
         "amount": "1.00000000",
     }
     stretch = Stretch()
-    stretch.read(LINE.format(**plain | wrong))
-    stretch.read(LINE.format(**plain | wrong))
+    stretch.read(LINE.format(**plain | wrong).encode())
+    stretch.read(LINE.format(**plain | wrong).encode())
     assert stretch.disagreement is not None
 
 

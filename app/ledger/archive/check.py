@@ -88,13 +88,13 @@ async def read_parts(
         raise ArchiveBroken(f"position {after + 1} and what follows are missing from {manifest.path}")
 
 
-def lines_of(transfers: polars.DataFrame) -> str:
+def lines_of(transfers: polars.DataFrame) -> bytes:
     """Transfers as ``Stretch`` reads them."""
     columns = [
         "position", "leg", "debit_account_id", "debit_sequence", "debit_balance",
         "credit_account_id", "credit_sequence", "credit_balance", "amount",
     ]  # fmt: skip
-    return transfers.select(columns).write_csv(include_header=False, separator="\t")
+    return transfers.select(columns).write_csv(include_header=False, separator="\t").encode()
 
 
 async def _read(store: ObjectStore, file: File) -> polars.DataFrame:
