@@ -84,9 +84,11 @@ FROM (
   WINDOW log AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 ) events
 """
+# Transfers are marked as their event is; one without an event is found as well.
 _LATENESS = """
 SELECT min(t.position) FROM ledger.transfer t LEFT JOIN (
-  SELECT position, lateness FROM ledger.event WHERE journal_id = $1 AND position > $2 AND position <= $3) e USING (position)
+  SELECT position, lateness FROM ledger.event
+  WHERE journal_id = $1 AND position > $2 AND position <= $3) e USING (position)
 WHERE journal_id = $1 AND t.position > $2 AND t.position <= $3 AND t.lateness IS DISTINCT FROM e.lateness
 """
 # Of what comes first in a stretch, the event before has to be there, unless it is archived.

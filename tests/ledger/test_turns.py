@@ -169,12 +169,12 @@ async def test_a_writer_that_is_stopped_finishes_its_batch_first(database_url: s
         clock = world.clock
         writer = GroupCommit(world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None)
         task = asyncio.create_task(writer.run())
-        asked = asyncio.create_task(writer.submit(slow, 1))
+        asked = [asyncio.create_task(writer.submit(slow, number)) for number in range(300)]
         await begun.wait()
         task.cancel()
         asyncio.get_running_loop().call_later(0.1, may.set)
         await asyncio.wait([task])
-        finished = asked.done()
+        finished = may.is_set()
         may.set()
-        await asked
+        assert [answer.int for answer in await asyncio.gather(*asked)] == list(range(300))
         assert finished
