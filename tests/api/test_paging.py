@@ -11,8 +11,8 @@ import pytest_asyncio
 from app.accounting.business_days import ends_at
 from app.accounting.close_day import CloseDay, close_days
 from app.accounting.decide import Decide, approve
-from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
+from app.accounting.types import Line
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.cases.work import Note, note
