@@ -21,6 +21,7 @@ from schema.journal import JournalEntry, LedgerAccountKind
 from schema.keys import Key
 from schema.relay import After, Before, First, Info, Last, Node, connection
 from schema.scalars import Decimal
+from schema.shortage import Shortage
 
 JournalKind: TypeAlias = types.JournalKind
 describe(
@@ -156,6 +157,7 @@ class ManualJournalError:
     code: Any = strawberry.field(graphql_type=ManualJournalErrorCode, description="For programs.")
     message: str = strawberry.field(description="For people: what is wrong, and what to do.")
     path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+    shortage: Shortage | None = strawberry.field(default=None, description="By how much it fell short, if that is why.")
 
 
 @strawberry.type(description="What became of the request.")

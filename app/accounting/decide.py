@@ -13,11 +13,11 @@ from app.accounting.propose import MAX_REASON
 from app.accounting.reverse import reversible
 from app.accounting.rows import journal_from
 from app.accounting.types import EVENT_TYPES, JournalKind, JournalStatus, ManualJournal
-from app.kernel.errors import Refusal
+from app.kernel.errors import Refusal, Shortage
 from app.kernel.events import NewEvent
-from app.kernel.money import to_text, to_units
+from app.kernel.money import to_text
 from app.kernel.texts import is_text
-from app.ledger.chart import USD, Kind, address, asset_of, kind_of
+from app.ledger.chart import USD, Kind, address, asset_of, book_of, kind_of
 from app.ledger.commit import Batch
 from app.ledger.postings import reversal, transfer_in, transfer_out
 from app.ledger.receivables import owed_by_book
@@ -185,15 +185,14 @@ async def _declined(batch: Batch, verdict: Refused) -> Refusal:
     if verdict.reason is RefusalReason.CLOSED or verdict.account is None:
         message = "The account is closed: nothing can be posted to it any more. Reject the journal."
         return Refusal(JournalError.ACCOUNT_CLOSED, message, "journalId")
-    balance = await batch.connection.fetchval("SELECT balance FROM ledger.account WHERE id = $1", verdict.account)
-    there = 0 if balance is None else to_units(balance)
     kind, asset = kind_of(verdict.account), asset_of(verdict.account)
     code = await batch.connection.fetchval("SELECT code FROM ledger.asset WHERE id = $1", asset)
     message = (
-        f"{kind.name} has {to_text(there)} {code}, and {to_text(verdict.shortage)} is lacking; it stays proposed, so"
-        " approve it when there is enough, or reject it."
+        f"{kind.name} has {to_text(verdict.available)} {code}, and {to_text(verdict.shortage)} is lacking; it stays"
+        " proposed, so approve it when there is enough, or reject it."
     )
-    return Refusal(JournalError.INSUFFICIENT, message, "journalId")
+    shortage = Shortage(book_of(verdict.account), asset, verdict.needed, verdict.available)
+    return Refusal(JournalError.INSUFFICIENT, message, "journalId", shortage=shortage)
 
 
 _EXPIRED = """

@@ -33,8 +33,9 @@ RESERVE = """
 { desk { customerReserve { cursor lines { number title debit amount { amount } note } credits { amount }
   debits { amount } required { amount } deposited { amount } excess { amount } } } }"""
 JOURNAL = """
-id kind status account { id } toAccount { id } lines { debit credit amount asset } reverses { id type } reason effectiveAt
-proposedBy proposedAt expiresAt decidedBy decidedAt decision entry { id type actor reverses transfers { amount } }
+id kind status account { id } toAccount { id } lines { debit credit amount asset } reverses { id type } reason
+effectiveAt proposedBy proposedAt expiresAt decidedBy decidedAt decision
+entry { id type actor reverses transfers { amount } }
 """
 PROPOSE = f"""
 mutation ($input: ManualJournalInput!, $key: String!) {{
