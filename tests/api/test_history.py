@@ -1,8 +1,11 @@
 """What was: balances at other times over the API, what a balance is made of, and how far the log is proven."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -147,6 +150,66 @@ async def test_a_balance_is_explained_down_to_executions(site: Site) -> None:
         assert [each["quantity"] for each in bought["entry"]["order"]["executions"]] == ["2.00"]
         paged = await steps(ann, account, kind="HELD", page=1)
         assert [step["change"] for step in paged] == ["-100.00", "100.00"]
+
+
+DOWN_AND_UP = """
+query ($id: ID!, $kind: LedgerAccountKind!, $symbol: String) { node(id: $id) { ... on Account {
+  explain(kind: $kind, symbol: $symbol, first: 1) { edges { node { change balance entry { id type
+    order { id filledQuantity filledAmount { amount } executions { quantity price { amount } standing }
+      allocation { orderId quantity filledQuantity filledAmount { amount } marketOrder {
+        customersQuantity houseQuantity
+        allocations(first: 10) { edges { node { orderId quantity filledQuantity filledAmount { amount } } } } } } }
+    transfers { asset amount debit { kind book } credit { kind book balance } }
+    proof { index treeSize } block { number rootHash chain }
+  } } } }
+} } }"""
+
+
+async def explained(client: Client, account: str, kind: str, symbol: str | None = None) -> dict[str, Any]:
+    """The newest step of a balance, with everything below and above it."""
+    found = (await client.ask(DOWN_AND_UP, id=account, kind=kind, symbol=symbol))["node"]["explain"]["edges"]
+    step: dict[str, Any] = found[0]["node"]
+    return step
+
+
+async def test_a_balance_is_explained_down_to_transfers_and_up_to_its_block(site: Site) -> None:
+    """Balance, entry, order, executions, its part of them, transfers; and the proof and the block that hold it."""
+    async with site.client() as ann, site.client() as bob, site.client(roles=[Role.OPERATOR]) as operator:
+        owners = {await opened(client, "1000.00"): client for client in (ann, bob)}
+        for dollars, (account, client) in zip(("100.00", "33.33"), owners.items(), strict=True):
+            await placed(client, account, "BUY", "AAPL", amount=money(dollars))
+        await site.world.pass_time(300)
+        for account, client in owners.items():
+            step = await explained(client, account, "POSITION", "AAPL")
+            order, moved = step["entry"]["order"], step["entry"]["transfers"]
+            mine = order["allocation"]
+            assert mine.pop("marketOrder") is None, "what others have of it is not theirs to see"
+            assert (mine["orderId"], mine["filledAmount"]) == (order["id"], order["filledAmount"])
+            assert mine["filledQuantity"] == order["filledQuantity"] == step["change"]
+            assert [(each["asset"], each["amount"], each["credit"]["kind"]) for each in moved] == [
+                ("AAPL", step["change"], "POSITION"),
+                ("USD", order["filledAmount"]["amount"], "MARKET_ORDER"),
+            ]
+            assert [each["credit"]["balance"] for each in moved] == [step["balance"], None]
+            held = await explained(client, account, "HELD")
+            assert (held["entry"]["id"], held["change"]) == (step["entry"]["id"], f"-{moved[1]['amount']}")
+            seen = await explained(operator, account, "POSITION", "AAPL")
+            dealt = seen["entry"]["order"]["allocation"]["marketOrder"]
+            lines = [edge["node"] for edge in dealt["allocations"]["edges"]]
+            assert (len(lines), mine in lines) == (2, True)
+            customers = Decimal(dealt["customersQuantity"])
+            assert sum(Decimal(line["filledQuantity"]) for line in lines) == customers
+            whole = sum(Decimal(each["quantity"]) for each in order["executions"])
+            assert customers + Decimal(dealt["houseQuantity"]) == whole
+            assert (step["entry"]["proof"], step["entry"]["block"]) == (None, None), "not sealed yet"
+        await fill_up(site, 1_024)
+        size = await site.world.seal()
+        for account, client in owners.items():
+            entry = (await explained(client, account, "POSITION", "AAPL"))["entry"]
+            assert entry["proof"]["treeSize"] == size
+            assert entry["block"]["number"] == entry["proof"]["index"] // 1_024 == 0
+            root = base64.b64decode(entry["block"]["rootHash"])
+            assert base64.b64decode(entry["block"]["chain"]) == sha256(bytes(32) + root).digest()
 
 
 async def steps(
