@@ -47,7 +47,9 @@ query ($id: ID!, $kind: LedgerAccountKind!, $symbol: String, $first: Int!, $afte
 RESTATED = """
 query ($id: ID!, $effective: DateTime!, $known: DateTime!) { node(id: $id) { ... on Account {
   restated(effectiveAt: $effective, knownAt: $known) {
-    before { settled { amount } } after { settled { amount } } entries { type lateness }
+    before { settled { amount } } after { settled { amount } }
+    entries(first: 100) { edges { node { type lateness } } }
+    positions(first: 100) { edges { node { instrument { symbol } before after } } }
   }
 } } }"""
 AUDIT = "{ desk { audit { position provenPosition provenAt disagreement } } }"
@@ -118,8 +120,34 @@ async def test_a_time_is_told_anew_when_something_is_dated_back(site: Site) -> N
         assert found == {
             "before": {"settled": {"amount": "10.00"}},
             "after": {"settled": {"amount": "15.00"}},
-            "entries": [{"type": "DEPOSIT", "lateness": "BACKDATED"}],
+            "entries": {"edges": [{"node": {"type": "DEPOSIT", "lateness": "BACKDATED"}}]},
+            "positions": {"edges": []},
         }
+
+
+async def test_what_changed_since_tells_of_shares_and_of_what_was_recorded_in_its_turn(site: Site) -> None:
+    """Known before the trades, told after them: the entries that make the difference are the trades'."""
+    async with site.client() as ann:
+        account = await opened(ann, "1000.00")
+        known = site.world.clock.now().isoformat()
+        site.world.clock.advance(timedelta(minutes=5))
+        for symbol in ("AAPL", "KO"):
+            await placed(ann, account, "BUY", symbol, amount=money("100.00"))
+        await site.world.pass_time(300)
+        at = site.world.clock.now().isoformat()
+        site.world.clock.advance(timedelta(minutes=5))
+        await placed(ann, account, "SELL", "KO", all=True)
+        await site.world.pass_time(300)
+        found = (await ann.ask(RESTATED, id=account, effective=at, known=known))["node"]["restated"]
+        assert (found["before"], found["after"]) == (
+            {"settled": {"amount": "1000.00"}},
+            {"settled": {"amount": "800.00"}},
+        )
+        assert [edge["node"] for edge in found["positions"]["edges"]] == [
+            {"instrument": {"symbol": symbol}, "before": "0.00", "after": "0.99990001"} for symbol in ("AAPL", "KO")
+        ]
+        types = [edge["node"]["type"] for edge in found["entries"]["edges"]]
+        assert sorted(types) == sorted(["ORDER_ACCEPTED", "ORDER_NEW", "ORDER_FILLED"] * 2)
 
 
 async def late_deposit(site: Site, account: str, effective_at: Any) -> None:

@@ -80,6 +80,15 @@ OPERATORS = {
     "manualJournals",
     "reconciliations",
 }
+RESTATED = """
+query ($id: ID!, %s) { node(id: $id) { ... on Account {
+  restated(effectiveAt: "2026-11-26T00:00:00Z", knownAt: "2026-11-25T00:00:00Z") { page: %s }
+} } }"""
+LISTS |= {
+    "restated entries": RESTATED % (VARIABLES, f"entries({PAGE}) {{ {EDGES} }}"),
+    "restated positions": RESTATED
+    % (VARIABLES, f"positions({PAGE}) {{ {EDGES.replace('node { id }', 'node { instrument { symbol } }')} }}"),
+}
 SYMBOLS = ("AAPL", "KO", "MSFT", "PEP", "XOM", "BTC", "ETH")
 
 
