@@ -263,6 +263,7 @@ async def test_the_engine_writes_the_ledger_through_its_functions_only(two: Two)
     assert rows == []
     for statement in (
         "INSERT INTO ledger.idempotency DEFAULT VALUES",
+        "DELETE FROM ledger.idempotency",
         "SELECT ledger.add_partition(1)",
         "UPDATE ledger.audit SET proven = 10",
         "UPDATE ledger.event SET actor = 'nobody'",
