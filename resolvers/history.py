@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from app.cases.restart_audit import RestartAudit, restart_audits
 from app.clients.types import Account
@@ -24,6 +25,9 @@ from resolvers.journal import entry_key
 from resolvers.market import by_symbol
 from resolvers.paging import slice_page
 from resolvers.requests import account_for, parse_key
+
+#: So many entries are added up while somebody waits: about a second's work.
+MAX_REPLAYED: Final = 300_000
 
 
 class HistoryError(StrEnum):
@@ -153,11 +157,16 @@ async def audit(context: Context, journal_id: int) -> Audit:
 
 
 async def replay_account(context: Context, account_id: str, from_zero: bool) -> Replayed:
-    """Add the account's entries up again now, for operators. Raises a ``Refusal`` for an account that is not there."""
+    """Add the account's entries up again now, for operators.
+
+    Raises a ``Refusal`` for an account that is not there, and for one that is too long to do while somebody waits.
+    """
     require(context.principal, Action.VIEW_DESK)
     account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
     async with context.services.engine_pool.acquire() as connection:
-        return await replay(connection, account.journal_id, account.book_id, from_snapshots=not from_zero)
+        return await replay(
+            connection, account.journal_id, account.book_id, from_snapshots=not from_zero, at_most=MAX_REPLAYED
+        )
 
 
 async def prove_again(context: Context, reason: str, key: str) -> Audit:

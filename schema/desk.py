@@ -161,7 +161,9 @@ class Desk:
     )
     audit: Audit = strawberry.field(resolver=_audit, description="How far the journal is proven.")
     replay: Replay = strawberry.field(
-        resolver=replay_account, description="An account's entries added up again, now, in the log as it stands."
+        resolver=replay_account,
+        description="An account's entries added up again, now, in the log as it stands: 300,000 at most; what is "
+        "longer is refused as TOO_LONG, and is for `wealthgraph replay`.",
     )
     market_orders: Connection[MarketOrder] = strawberry.field(
         resolver=_market_orders, description="Market orders, newest first."

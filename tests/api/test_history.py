@@ -22,6 +22,7 @@ from app.ledger.audit import Auditor, prove
 from app.ledger.commit import Batch
 from app.ledger.postings import deposit
 from app.ledger.types import Entry, Journal
+from resolvers import history as resolve_history
 from resolvers.ids import uuid_in
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site
@@ -330,6 +331,37 @@ async def test_what_is_proven_stands_beside_what_is_recorded(site: Site) -> None
             again = (await operator.ask(REPLAY, id=account, zero=zero))["desk"]["replay"]
             assert again["agrees"] is True
             assert again["entries"] > 5
+
+
+async def test_a_replay_that_is_too_long_is_refused_and_goes_on_from_snapshots(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve_history, "MAX_REPLAYED", 1_500)
+    async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
+        account = await opened(ann, "10.00")
+        assert (await operator.ask(REPLAY, id=account, zero=True))["desk"]["replay"]["agrees"] is True
+        await many_deposits(site, account, 1_000)
+        for zero in (True, False):
+            [error] = await refused(operator, REPLAY, id=account, zero=zero)
+            assert error["extensions"] == {"code": "TOO_LONG", "path": ["accountId"]}
+            assert "`wealthgraph replay`" in error["message"]
+        async with site.world.pool.acquire() as connection:
+            await prove(connection, site.world.commits.journal, site.world.clock)
+        [error] = await refused(operator, REPLAY, id=account, zero=True)
+        assert error["extensions"]["code"] == "TOO_LONG"
+        found = (await operator.ask(REPLAY, id=account, zero=False))["desk"]["replay"]
+        assert (found["agrees"], found["entries"] < 1_500) == (True, True)
+
+
+async def many_deposits(site: Site, account: str, count: int) -> None:
+    found = await site.world.account(uuid_in(account, "Account"))
+
+    async def post(batch: Batch, commands: Any) -> list[None]:
+        event = NewEvent(found.book_id, EventType.DEPOSIT, "test", batch.effective_at)
+        await batch.post_facts([Entry(event, deposit(batch.journal, found.book_id, UNIT))] * count)
+        return [None] * len(commands)
+
+    await site.world.commits.submit(post, None)
 
 
 async def test_the_auditor_stops_at_what_disagrees_and_raises_the_alarm_once(site: Site, database_url: str) -> None:
