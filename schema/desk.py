@@ -186,7 +186,7 @@ class Desk:
     closes: Connection[accounting.DailyClose] = strawberry.field(
         resolver=accounting.closes, description="The books at the end of each business date, newest first."
     )
-    general_ledger: Connection[accounting.GeneralLedgerLine] = strawberry.field(
+    general_ledger: accounting.GeneralLedgerPage = strawberry.field(
         resolver=accounting.general_ledger,
         description="Every side of every transfer, in the order in which they were recorded, oldest first.",
     )
