@@ -1,6 +1,7 @@
 """Wiring of proofs: from settings to the keys and the publisher, the alarm of the sealer, and the two commands."""
 
 from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +25,13 @@ from app.proof.verify import Verified, verify
 from app.settings import Settings
 from resolvers.ids import uuid_in
 
+_WHAT_TO_DO: Final = (
+    "If the database was restored to an earlier moment, customers may hold receipts for what is gone: restore it to a"
+    " later one, or go on under a new PROOF_ORIGIN and say so in public (docs/backup.md, 'After a restore to an"
+    " earlier moment'). If the checkpoints or the key are missing, bring them back. Otherwise somebody has changed the"
+    " log: keep everything as it is, and run `wealthgraph verify`."
+)
+
 
 def seals_of(settings: Settings) -> Seals:
     """The keys and the publisher that the settings name. Raises ``ValueError`` for a key that is none."""
@@ -38,7 +46,7 @@ def sealer_of(pool: EnginePool, writers: Writers, seals: Seals, clock: Clock) ->
 
     async def alarm(journal: Journal, message: str) -> None:
         subject = Subject(SubjectType.TENANT, journal.tenant_id)
-        summary = f"The journal contradicts its checkpoints, and no more are signed: {message}."
+        summary = f"The journal contradicts its checkpoints, and no more are signed: {message}. {_WHAT_TO_DO}"
         writer = await writers.of(journal.tenant_id)
         command = OpenCase(CaseKind.LOG_CONTRADICTS_CHECKPOINT, subject, summary, "sealer", {"journal": journal.id})
         await writer.submit(open_cases, command)

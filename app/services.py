@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -76,7 +77,8 @@ async def running(url: str, settings: Settings) -> AsyncIterator[Services]:
             venues = Venues(by_name, routes, profiles)
             engine = OrderEngine(pool, writers, market, venues, hub, clock=clock)
             custodian = PaperCustodian(pool, market_time)
-            bookkeeper = Bookkeeper(pool, writers, market, custodian, clock=clock)
+            kept = timedelta(days=settings.idempotency_days)
+            bookkeeper = Bookkeeper(pool, writers, market, custodian, clock=clock, answers_kept=kept)
             running_tasks = [
                 *connections,
                 tasks.create_task(hub.run(), name="hub"),

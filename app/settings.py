@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     fix_heartbeat: int = Field(30, description="Seconds between heartbeats on the FIX session; 0: none.", ge=0, le=3600)
     sandbox_venue_host: str = Field("127.0.0.1", description="The address that the FIX sandbox venue listens on.")
     sandbox_venue_port: int = Field(9878, description="The port that the FIX sandbox venue listens on.", ge=0, le=65535)
+    idempotency_days: int = Field(
+        30, description="For how many days a repeated request gets its first answer again.", ge=1, le=3650
+    )
     sandbox_rail: bool = Field(False, description="Whether deposits and withdrawals may come out of nowhere.")
     allowed_origins: list[str] = Field([], description="Other sites whose pages may call the API.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

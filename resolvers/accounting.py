@@ -1,13 +1,13 @@
 """The firm's books: what operators see of them."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from app.accounting import reads
 from app.accounting.balances import fetching, trial_balance_at
 from app.accounting.errors import LedgerRangeError
-from app.accounting.general_ledger import Between, LedgerLine, LineKey
+from app.accounting.general_ledger import Between, LedgerLine, LineKey, archived_of
 from app.accounting.general_ledger import ledger_page as read_ledger_page
 from app.accounting.reads import LedgerAccount
 from app.accounting.reserve import CustomerReserve, customer_reserve, secured_debts
@@ -17,6 +17,7 @@ from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf
+from app.ledger.archived import archived_until
 from app.ledger.chart import USD, BookKind
 from app.ledger.reads import head_position
 from app.orders.open_trades import open_trades
@@ -80,9 +81,18 @@ async def changes_page(context: Context, close: DailyClose, asked: PageOf[int]) 
         return await reads.changes_since(connection, close, asked)
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """A page of the general ledger. Unless ``history_from`` is None, lines of the days asked for are not at hand: some
+    that were recorded up to that time."""
+
+    page: Page[LedgerLine]
+    history_from: datetime | None
+
+
 async def ledger_page(
     context: Context, desk: Desk, first_day: date | None, last_day: date | None, asked: PageOf[LineKey]
-) -> Page[LedgerLine]:
+) -> LedgerPage:
     """A page of the general ledger, oldest first. Raises a ``Refusal`` for days that make no sense."""
     for name, day in (("from", first_day), ("to", last_day)):
         if day is not None and not 1990 <= day.year < 3000:
@@ -90,8 +100,13 @@ async def ledger_page(
     if first_day is not None and last_day is not None and last_day < first_day:
         message = f"{last_day} is before {first_day}; give them the other way round."
         raise Refusal(LedgerRangeError.DATES_INVALID, message, "to")
+    between = Between(first_day, last_day)
     async with context.read() as connection:
-        return await read_ledger_page(fetching(connection), desk.journal_id, Between(first_day, last_day), asked)
+        fetch = fetching(connection)
+        page = await read_ledger_page(fetch, desk.journal_id, between, asked)
+        if not await archived_of(fetch, desk.journal_id, between):
+            return LedgerPage(page, None)
+        return LedgerPage(page, (await archived_until(connection, [desk.journal_id]))[desk.journal_id])
 
 
 def account_id(line: LedgerLine) -> str | None:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from app.cases.restart_audit import RestartAudit, restart_audits
 from app.clients.types import Account
 from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
-from app.kernel.paging import MAX_PAGE, Page, PageOf
+from app.kernel.paging import Page, PageOf
 from app.ledger import history
 from app.ledger.archived import archived_until
 from app.ledger.chart import USD, BookKind, Kind, address
@@ -24,6 +25,9 @@ from resolvers.journal import entry_key
 from resolvers.market import by_symbol
 from resolvers.paging import slice_page
 from resolvers.requests import account_for, parse_key
+
+#: So many entries are added up while somebody waits: about a second's work.
+MAX_REPLAYED: Final = 300_000
 
 
 class HistoryError(StrEnum):
@@ -46,11 +50,22 @@ class AskedMoment:
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """What changed about a time since it was first told: the cash as it was told, as it is told now, and why."""
+    """What changed about a time since it was told: the cash as it was told then and is told now."""
 
+    account: Account
+    then: AsEffective
+    now: AsEffective
     before: Cash
     after: Cash
-    entries: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedPosition:
+    """How many units of an asset were told to be there then, and are now."""
+
+    asset: int
+    before: int
+    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +92,37 @@ async def positions_at(context: Context, account: Account, asked: AskedMoment, p
 
 
 async def restated_since(context: Context, account: Account, effective_at: datetime, known_at: datetime) -> Restatement:
-    """What has changed since ``known_at`` about what took effect by ``effective_at``; 100 entries of it at most."""
+    """What has changed since ``known_at`` about what took effect by ``effective_at``. Raises a ``Refusal``."""
     head = await _head(context, account, effective_at)
     known = await _recorded_position(context, account, known_at, "knownAt")
     async with context.read() as connection:
-        place = account.journal_id, account.book_id
-        before = await history.cash_at(connection, *place, AsEffective(effective_at, known))
-        after = await history.cash_at(connection, *place, AsEffective(effective_at, head))
-        entries = await history.restated_since(connection, *place, effective_at, known, MAX_PAGE)
-    return Restatement(before, after, entries)
+        then, now = AsEffective(effective_at, known), AsEffective(effective_at, head)
+        before, after = [
+            await history.cash_at(connection, account.journal_id, account.book_id, moment) for moment in (then, now)
+        ]
+    return Restatement(account, then, now, before, after)
+
+
+async def restated_entries(context: Context, restated: Restatement, asked: PageOf[int]) -> Page[Event]:
+    """A page of the entries that make the difference, oldest first."""
+    account, then = restated.account, restated.then
+    async with context.read() as connection:
+        return await history.restated_since(connection, account.journal_id, account.book_id, then.at, then.known, asked)
+
+
+async def restated_positions(context: Context, restated: Restatement, asked: PageOf[int]) -> Page[RestatedPosition]:
+    """A page of the positions that differ, by instrument."""
+    account = restated.account
+    async with context.read() as connection:
+        before, after = [
+            {
+                each.asset: each.quantity
+                for each in await history.positions_at(connection, account.journal_id, account.book_id, moment)
+            }
+            for moment in (restated.then, restated.now)
+        ]
+    both = [RestatedPosition(asset, before.get(asset, 0), after.get(asset, 0)) for asset in sorted(before | after)]
+    return slice_page([each for each in both if each.before != each.after], asked, lambda each: each.asset)
 
 
 async def explain(
@@ -120,11 +157,16 @@ async def audit(context: Context, journal_id: int) -> Audit:
 
 
 async def replay_account(context: Context, account_id: str, from_zero: bool) -> Replayed:
-    """Add the account's entries up again now, for operators. Raises a ``Refusal`` for an account that is not there."""
+    """Add the account's entries up again now, for operators.
+
+    Raises a ``Refusal`` for an account that is not there, and for one that is too long to do while somebody waits.
+    """
     require(context.principal, Action.VIEW_DESK)
     account = await account_for(context, account_id, Action.VIEW_ACCOUNT)
     async with context.services.engine_pool.acquire() as connection:
-        return await replay(connection, account.journal_id, account.book_id, from_snapshots=not from_zero)
+        return await replay(
+            connection, account.journal_id, account.book_id, from_snapshots=not from_zero, at_most=MAX_REPLAYED
+        )
 
 
 async def prove_again(context: Context, reason: str, key: str) -> Audit:

@@ -37,6 +37,7 @@ from app.ledger.types import Cash, Position, Transfer
 from app.orders.reads import (
     Allocation,
     Execution,
+    allocations_by_order,
     allocations_of,
     cost_by_position,
     executions_of,
@@ -47,7 +48,8 @@ from app.orders.reads import (
 )
 from app.orders.types import MarketOrder, Order, VenueOrderState
 from app.proof.prove import entry_proofs
-from app.proof.types import EntryProof
+from app.proof.reads import blocks_at
+from app.proof.types import EntryProof, LogBlock
 from app.risk.reads import rules_by_id
 from app.risk.types import RiskRule
 
@@ -116,6 +118,7 @@ class Loaders:
     order = _Each[UUID, Order | None](orders_by_id, None)
     market_order = _Each[UUID, MarketOrder | None](market_orders_by_id, None)
     executions = _Each[UUID, list[Execution]](executions_of, [])
+    allocation = _Each[UUID, Allocation | None](allocations_by_order, None)
     allocations = _Each[tuple[UUID, PageOf[UUID]], Page[Allocation]](_paged(allocations_of), _NOTHING)
     venue_order = _Each[UUID, VenueOrderState | None](venue_orders_of, None)
     orders = _Each[tuple[UUID, PageOf[UUID]], Page[Order]](_paged(orders_of), _NOTHING)
@@ -130,6 +133,7 @@ class Loaders:
     manual_journal = _Each[UUID, ManualJournal | None](journals_by_id, None)
     reconciliation = _Each[UUID, Reconciliation | None](reconciliations_by_id, None)
     ledger_account = _Each[int, LedgerAccount | None](ledger_accounts, None)
+    block = _Each[tuple[int, int], LogBlock | None](blocks_at, None)
     proof = _Each[tuple[int, int], EntryProof | None](entry_proofs, None)
     transfers = _Each[tuple[int, int], list[Transfer]](transfers_at, [])
 

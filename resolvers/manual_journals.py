@@ -10,9 +10,9 @@ from uuid import UUID
 from app.accounting import reads
 from app.accounting.decide import Decide, approve, reject, withdraw_journals
 from app.accounting.errors import JournalError
-from app.accounting.lines import MAX_LINES, Line
+from app.accounting.lines import MAX_LINES
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
-from app.accounting.types import JournalStatus, ManualJournal
+from app.accounting.types import JournalKind, JournalStatus, Line, ManualJournal
 from app.clients.types import Account
 from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
@@ -38,6 +38,18 @@ class LineRequest:
     asset: str
 
 
+@dataclass(frozen=True, slots=True)
+class JournalRequest:
+    """A journal as the API takes it."""
+
+    kind: JournalKind
+    account_id: str | None
+    to_account_id: str | None
+    lines: Sequence[LineRequest]
+    reason: str
+    effective_at: datetime | None
+
+
 async def find(context: Context, journal_id: UUID) -> ManualJournal | None:
     """The journal, for operators."""
     require(context.principal, Action.VIEW_DESK)
@@ -51,9 +63,9 @@ async def journals_page(context: Context, status: JournalStatus | None, asked: P
         return await reads.journals(connection, context.principal.tenant_id, status, asked)
 
 
-async def account(context: Context, made: ManualJournal) -> Account | None:
-    """The account of the customer whom it concerns."""
-    return None if made.account_id is None else await context.loaders.account.load(made.account_id)
+async def account(context: Context, id_: UUID | None) -> Account | None:
+    """The account of a customer whom it concerns."""
+    return None if id_ is None else await context.loaders.account.load(id_)
 
 
 async def entry(context: Context, made: ManualJournal, position: int | None) -> Event | None:
@@ -61,27 +73,24 @@ async def entry(context: Context, made: ManualJournal, position: int | None) -> 
     return None if position is None else await journal.find(context, made.journal_id, position)
 
 
-async def propose_journal(
-    context: Context,
-    account_id: str | None,
-    lines: Sequence[LineRequest],
-    reason: str,
-    effective_at: datetime | None,
-    key: str,
-) -> ManualJournal:
+async def propose_journal(context: Context, asked: JournalRequest, key: str) -> ManualJournal:
     """Propose lines. Raises a ``Refusal``; then nothing has changed."""
     require(context.principal, Action.OPERATE_DESK)
-    found = None if account_id is None else await account_for(context, account_id, Action.VIEW_ACCOUNT)
-    if len(lines) > MAX_LINES:
-        message = f"A journal has 1 to {MAX_LINES} lines, got {len(lines)}; write several."
+    found = await _account_named(context, asked.account_id, "accountId")
+    to = await _account_named(context, asked.to_account_id, "toAccountId")
+    if len(asked.lines) > MAX_LINES:
+        message = f"A journal has 1 to {MAX_LINES} lines, got {len(asked.lines)}; write several."
         raise Refusal(JournalError.LINES_INVALID, message, "lines")
     command = ProposeJournal(
-        [_line(context, line, number) for number, line in enumerate(lines)],
-        reason,
+        [_line(context, line, number) for number, line in enumerate(asked.lines)],
+        asked.reason,
         context.principal.actor,
         None if found is None else found.id,
         None if found is None else found.book_id,
-        effective_at,
+        asked.effective_at,
+        asked.kind,
+        None if to is None else to.id,
+        None if to is None else to.book_id,
     )
     return await _submit(context, propose_journals, command, key, "proposeManualJournal", asdict(command))
 
@@ -121,6 +130,10 @@ async def _decide(
         raise Refusal(RequestError.NOT_FOUND, message, "journalId")
     command = Decide(id_, context.principal.actor, note)
     return await _submit(context, use_case, command, key, operation, asdict(command))
+
+
+async def _account_named(context: Context, global_id: str | None, path: str) -> Account | None:
+    return None if global_id is None else await account_for(context, global_id, Action.VIEW_ACCOUNT, path)
 
 
 async def _entry(context: Context, global_id: str) -> Event:

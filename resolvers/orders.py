@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.clients.types import Account
-from app.identity.policy import Action
+from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
@@ -29,7 +29,7 @@ from app.orders.request import (
     size_of,
 )
 from app.orders.terms import terms_of
-from app.orders.types import Group, Order, OrderStatus, OrderType, Replacement, Terms, group_terms
+from app.orders.types import Group, MarketOrder, Order, OrderStatus, OrderType, Replacement, Terms, group_terms
 from resolvers.context import Context
 from resolvers.requests import RequestError, account_for, parse_id, parse_key, permitted
 
@@ -70,6 +70,12 @@ async def find(context: Context, order_id: UUID) -> Order | None:
         return None
     account = await context.loaders.account.load(order.account_id)
     return order if account is not None and permitted(context, Action.VIEW_ACCOUNT, account) else None
+
+
+async def dealt_as(context: Context, market_order_id: UUID) -> MarketOrder | None:
+    """The market order, for operators: what is dealt for others is theirs alone to see."""
+    visible = may(context.principal, Action.VIEW_DESK)
+    return await context.loaders.market_order.load(market_order_id) if visible else None
 
 
 async def place_order(context: Context, request: OrderRequest, key: str) -> Order:

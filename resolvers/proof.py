@@ -11,7 +11,7 @@ from app.proof.log import LogDamaged
 from app.proof.note import VerifierKey
 from app.proof.prove import prove_consistency
 from app.proof.reads import checkpoints, checkpoints_at
-from app.proof.types import ConsistencyProof, EntryProof, PublishedCheckpoint
+from app.proof.types import ConsistencyProof, EntryProof, LogBlock, PublishedCheckpoint
 from resolvers.context import Context
 from resolvers.journal import account_of
 
@@ -32,6 +32,13 @@ async def entry_proof(context: Context, event: Event) -> EntryProof | None:
         return await context.loaders.proof.load((event.journal_id, event.position))
     except LogDamaged as damage:
         raise _damaged(damage) from damage
+
+
+async def block_of(context: Context, event: Event) -> LogBlock | None:
+    """The block of the log that holds the entry, for whoever may see the entry; None while it is not full."""
+    if not may(context.principal, Action.VIEW_DESK) and await account_of(context, event) is None:
+        return None
+    return await context.loaders.block.load((event.journal_id, event.position))
 
 
 async def checkpoints_page(context: Context, asked: PageOf[int]) -> Page[PublishedCheckpoint]:

@@ -15,7 +15,7 @@ from resolvers.paging import asked_page, number_key
 from schema.event_types import EventType
 from schema.journal import BookKind, JournalEntry, LedgerAccountKind
 from schema.money import Money, dollars
-from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
+from schema.relay import After, Before, Connection, Edge, First, Info, Last, Node, PageInfo, connection
 from schema.scalars import Decimal
 
 _DEBIT, _CREDIT = "What stands in the debit column.", "What stands in the credit column."
@@ -141,6 +141,28 @@ class GeneralLedgerLine:
     effective_at: datetime.datetime = strawberry.field(description="When it took effect, on the market's clock.")
 
 
+Page_ = strawberry.Parent[resolve.LedgerPage]
+
+
+def _page(name: str) -> Any:
+    def part(root: Page_) -> Any:
+        return getattr(connection(root.page, lambda line: line.key), name)
+
+    return part
+
+
+@strawberry.type(name="GeneralLedgerLineConnection", description="A page of the general ledger.")
+class GeneralLedgerPage:
+    edges: list[Edge[GeneralLedgerLine]] = strawberry.field(
+        resolver=_page("edges"), description="The lines with their cursors."
+    )
+    page_info: PageInfo = strawberry.field(resolver=_page("page_info"), description="Where this page stands.")
+    history_from: datetime.datetime | None = strawberry.field(
+        description="Null while all lines of the days asked for are at hand. Otherwise some that were recorded up to "
+        "this time are archived: no page has them, the archive does."
+    )
+
+
 @strawberry.type(description="A line of the customer reserve formula.")
 class CustomerReserveLine:
     number: str = strawberry.field(description="Its number in Exhibit A.")
@@ -242,8 +264,7 @@ async def general_ledger(
 ) -> Any:
     """The general ledger."""
     asked = asked_page(first, after, last, before, LineKey.read)
-    page = await resolve.ledger_page(info.context, root, from_, to, asked)
-    return connection(page, lambda line: line.key)
+    return await resolve.ledger_page(info.context, root, from_, to, asked)
 
 
 async def customer_reserve(root: Desk_, info: Info) -> Any:

@@ -161,7 +161,9 @@ class Desk:
     )
     audit: Audit = strawberry.field(resolver=_audit, description="How far the journal is proven.")
     replay: Replay = strawberry.field(
-        resolver=replay_account, description="An account's entries added up again, now, in the log as it stands."
+        resolver=replay_account,
+        description="An account's entries added up again, now, in the log as it stands: 300,000 at most; what is "
+        "longer is refused as TOO_LONG, and is for `wealthgraph replay`.",
     )
     market_orders: Connection[MarketOrder] = strawberry.field(
         resolver=_market_orders, description="Market orders, newest first."
@@ -184,7 +186,7 @@ class Desk:
     closes: Connection[accounting.DailyClose] = strawberry.field(
         resolver=accounting.closes, description="The books at the end of each business date, newest first."
     )
-    general_ledger: Connection[accounting.GeneralLedgerLine] = strawberry.field(
+    general_ledger: accounting.GeneralLedgerPage = strawberry.field(
         resolver=accounting.general_ledger,
         description="Every side of every transfer, in the order in which they were recorded, oldest first.",
     )

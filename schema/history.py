@@ -8,10 +8,11 @@ import strawberry
 from app.ledger import types as ledger
 from resolvers import history as resolve
 from resolvers import market as resolve_market
+from resolvers.paging import asked_page, number_key
 from schema.cash import CashBalances
 from schema.journal import JournalEntry
 from schema.market import Instrument
-from schema.relay import Info
+from schema.relay import After, Before, Connection, First, Info, Last, connection
 from schema.scalars import Decimal
 
 
@@ -46,6 +47,13 @@ def _instrument(root: Position_, info: Info) -> Any:
     return resolve_market.by_id(info.context, root.asset)
 
 
+Restated_ = strawberry.Parent[resolve.Restatement]
+
+
+def _restated_instrument(root: strawberry.Parent[resolve.RestatedPosition], info: Info) -> Any:
+    return resolve_market.by_id(info.context, root.asset)
+
+
 @strawberry.type(description="What an account had of one instrument at a moment.")
 class PastPosition:
     instrument: Instrument = strawberry.field(resolver=_instrument, description="Of what.")
@@ -54,12 +62,36 @@ class PastPosition:
     available: Decimal = strawberry.field(description="How many could be sold.")
 
 
+async def _restated_positions(
+    root: Restated_, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Any:
+    asked = asked_page(first, after, last, before, number_key)
+    return connection(await resolve.restated_positions(info.context, root, asked), lambda each: each.asset)
+
+
+async def _restated_entries(
+    root: Restated_, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Any:
+    asked = asked_page(first, after, last, before, number_key)
+    return connection(await resolve.restated_entries(info.context, root, asked), lambda event: event.sequence)
+
+
+@strawberry.type(description="What a position of a time was known to be, and is now.")
+class RestatedPosition:
+    instrument: Instrument = strawberry.field(resolver=_restated_instrument, description="Of what.")
+    before: Decimal = strawberry.field(description="How many, trade date, as was known then.")
+    after: Decimal = strawberry.field(description="How many, as is known now.")
+
+
 @strawberry.type(description="What changed about a time since: what was told late, dated back or corrected.")
 class Restatement:
     before: CashBalances = strawberry.field(description="The dollars of that time, as they were known then.")
     after: CashBalances = strawberry.field(description="The dollars of that time, as they are known now.")
-    entries: list[JournalEntry] = strawberry.field(
-        description="The account's entries that make the difference, oldest first: the first 100."
+    positions: Connection[RestatedPosition] = strawberry.field(
+        resolver=_restated_positions, description="The positions of that time that are known otherwise now."
+    )
+    entries: Connection[JournalEntry] = strawberry.field(
+        resolver=_restated_entries, description="The account's entries that make the difference, oldest first."
     )
 
 

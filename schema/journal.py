@@ -13,7 +13,7 @@ from resolvers.ids import encode_id
 from schema.enums import describe
 from schema.event_types import EventType
 from schema.orders import Order
-from schema.proof import EntryProof
+from schema.proof import EntryProof, LogBlock
 from schema.relay import Info, Node
 from schema.scalars import Decimal
 
@@ -122,6 +122,10 @@ def _reverses(root: Event_) -> strawberry.ID | None:
     return None if position is None else strawberry.ID(encode_id("JournalEntry", f"{root.journal_id}.{position}"))
 
 
+async def _block(root: Event_, info: Info) -> Any:
+    return await resolve_proof.block_of(info.context, root)
+
+
 async def _proof(root: Event_, info: Info) -> Any:
     return await resolve_proof.entry_proof(info.context, root)
 
@@ -150,6 +154,9 @@ class JournalEntry(Node):
         resolver=_reverses, description="The journal entry that it takes back, if it is a reversal."
     )
     transfers: list[Transfer] = strawberry.field(resolver=_transfers, description="What moved.")
+    block: LogBlock | None = strawberry.field(
+        resolver=_block, description="The block of the log that holds it; null until that is full."
+    )
     proof: EntryProof | None = strawberry.field(
         resolver=_proof,
         description="Proof that this is what was signed; null while no checkpoint covers it, for a minute at most.",

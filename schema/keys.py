@@ -7,6 +7,7 @@ import strawberry
 Key = Annotated[
     str,
     strawberry.argument(
-        description="A UUID of your making: the same key with the same input gets the first answer again."
+        description="A UUID of your making: the same key with the same input gets the first answer again, for 30 days "
+        "(at least one, if that is set otherwise). After that it is the key of a new request."
     ),
 ]

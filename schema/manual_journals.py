@@ -21,13 +21,22 @@ from schema.journal import JournalEntry, LedgerAccountKind
 from schema.keys import Key
 from schema.relay import After, Before, First, Info, Last, Node, connection
 from schema.scalars import Decimal
+from schema.shortage import Shortage
 
 JournalKind: TypeAlias = types.JournalKind
 describe(
     JournalKind,
     "ManualJournalKind",
     "What sort of journal an operator wrote.",
-    {"JOURNAL": "Lines of their own.", "REVERSAL": "An earlier entry is taken back."},
+    {
+        "ADJUSTMENT": "Lines of any sort; customers see it as MANUAL_JOURNAL.",
+        "FEE": "A customer is charged: SETTLED (or, as a debt, RECEIVABLE) to FEES, and FIRM_BANK to FBO as much as "
+        "is settled.",
+        "INTEREST": "The firm pays a customer: CASH to SETTLED (or, against a debt, RECEIVABLE), and FBO to FIRM_BANK "
+        "as much as is settled.",
+        "TRANSFER": "Settled dollars go from one customer's account to another's: one line, SETTLED to SETTLED.",
+        "REVERSAL": "An earlier entry is taken back; proposed by `proposeReversal`.",
+    },
 )
 JournalStatus: TypeAlias = types.JournalStatus
 describe(
@@ -70,8 +79,11 @@ def _journal_id(root: Journal_) -> strawberry.ID:
     return strawberry.ID(encode_id("ManualJournal", root.id))
 
 
-async def _account(root: Journal_, info: Info) -> Any:
-    return await resolve.account(info.context, root)
+def _account(name: str) -> Any:
+    async def account(root: Journal_, info: Info) -> Any:
+        return await resolve.account(info.context, getattr(root, name))
+
+    return account
 
 
 def _entry(name: str) -> Any:
@@ -87,7 +99,11 @@ class ManualJournal(Node):
     kind: JournalKind = strawberry.field(description="What sort it is.")
     status: JournalStatus = strawberry.field(description="Where it stands.")
     account: Account | None = strawberry.field(
-        resolver=_account, description="The customer's account that it concerns; null if it concerns none."
+        resolver=_account("account_id"),
+        description="The customer's account that it concerns; null if it concerns none.",
+    )
+    to_account: Account | None = strawberry.field(
+        resolver=_account("to_account_id"), description="The account that a transfer goes to; null for other kinds."
     )
     lines: list[ManualJournalLine] = strawberry.field(
         description="What it moves; of a reversal, the original's transfers the other way."
@@ -103,7 +119,9 @@ class ManualJournal(Node):
     decided_by: str | None = strawberry.field(description="Who decided: an opaque reference, or `engine`.")
     decided_at: datetime.datetime | None = strawberry.field(description="When.")
     decision: str | None = strawberry.field(description="What who decided had to say.")
-    entry: JournalEntry | None = strawberry.field(resolver=_entry("position"), description="What was posted.")
+    entry: JournalEntry | None = strawberry.field(
+        resolver=_entry("position"), description="What was posted; of a transfer, in `account`."
+    )
 
     @classmethod
     def is_type_of(cls, obj: Any, _info: Any) -> bool:
@@ -116,6 +134,7 @@ ManualJournalErrorCode = codes(
     {
         "LINES_INVALID": "There are no lines or too many, or one goes nowhere.",
         "KIND_NOT_ALLOWED": "Ledger accounts of this kind can't be moved by hand.",
+        "KIND_MISMATCH": "The lines are not those of a journal of this kind.",
         "ACCOUNT_REQUIRED": "A line is a customer's and none is named, or one is named for nothing.",
         "ACCOUNT_CLOSED": "The customer's account is closed.",
         "ASSET_INVALID": "There is no such asset.",
@@ -138,6 +157,7 @@ class ManualJournalError:
     code: Any = strawberry.field(graphql_type=ManualJournalErrorCode, description="For programs.")
     message: str = strawberry.field(description="For people: what is wrong, and what to do.")
     path: list[str] = strawberry.field(description="The input field at fault, outermost first; empty if none is.")
+    shortage: Shortage | None = strawberry.field(default=None, description="By how much it fell short, if that is why.")
 
 
 @strawberry.type(description="What became of the request.")
@@ -158,8 +178,14 @@ class ManualJournalLineInput:
 class ManualJournalInput:
     lines: list[ManualJournalLineInput] = strawberry.field(description="1 to 50 lines, posted together or not at all.")
     reason: str = strawberry.field(description="Why, in 1 to 500 characters. Customers don't see it.")
+    kind: JournalKind = strawberry.field(
+        default=JournalKind.ADJUSTMENT, description="What it is, which its lines must be too. Not REVERSAL."
+    )
     account_id: strawberry.ID | None = strawberry.field(
         default=None, description="The customer's account that it concerns: one at most, in whose story it will stand."
+    )
+    to_account_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The other customer's account, to which a TRANSFER goes."
     )
     effective_at: datetime.datetime | None = strawberry.field(
         default=None, description="When it takes effect, on the market's clock, not in the future; when posted if none."
@@ -198,10 +224,10 @@ async def manual_journals(
 async def propose_manual_journal(info: Info, input: JournalArgument, idempotency_key: Key) -> Any:  # noqa: A002
     """Propose a journal."""
     lines = [resolve.LineRequest(Kind(each.debit), Kind(each.credit), each.amount, each.asset) for each in input.lines]
-    made = resolve.propose_journal(
-        info.context, input.account_id, lines, input.reason, input.effective_at, idempotency_key
+    asked = resolve.JournalRequest(
+        JournalKind(input.kind), input.account_id, input.to_account_id, lines, input.reason, input.effective_at
     )
-    return await _answer(made)
+    return await _answer(resolve.propose_journal(info.context, asked, idempotency_key))
 
 
 async def propose_reversal(info: Info, input: ReversalArgument, idempotency_key: Key) -> Any:  # noqa: A002

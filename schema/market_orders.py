@@ -13,7 +13,7 @@ from resolvers.paging import asked_page
 from schema.enums import describe
 from schema.market import Instrument
 from schema.money import Money, dollars
-from schema.orders import Capacity, Execution, OrderType, Side, TimeInForce
+from schema.orders import Allocation, Capacity, Execution, OrderType, Side, TimeInForce
 from schema.relay import After, Before, Connection, First, Info, Last, Node, connection
 from schema.scalars import Decimal
 
@@ -98,22 +98,6 @@ def _time_in_force(root: Made_) -> TimeInForce:
 
 def _expires_at(root: Made_) -> datetime.datetime | None:
     return root.terms.expires_at
-
-
-def _allocation_order(root: Any) -> strawberry.ID:
-    return strawberry.ID(encode_id("Order", root.order_id))
-
-
-def _allocation_amount(root: Any) -> Any:
-    return dollars(root.filled_amount)
-
-
-@strawberry.type(description="An order's line of the allocation statement, written before the market order was sent.")
-class Allocation:
-    order_id: strawberry.ID = strawberry.field(resolver=_allocation_order, description="Which order.")
-    quantity: Decimal = strawberry.field(description="Its stated share.")
-    filled_quantity: Decimal = strawberry.field(description="What it was given.")
-    filled_amount: Money = strawberry.field(resolver=_allocation_amount, description="For how much.")
 
 
 Asked_ = strawberry.Parent[orders.VenueOrderState]

@@ -71,7 +71,7 @@ class Mutation:
     propose_reversal: manual_journals.ManualJournalPayload = strawberry.mutation(
         resolver=manual_journals.propose_reversal,
         description="Propose to take back a journal entry whose whole truth is in the ledger (a deposit, a withdrawal, "
-        "a journal by hand), for operators. Once only; what a customer has not got any more is owed.",
+        "a journal by hand but a transfer), for operators. Once only; what a customer has not got any more is owed.",
     )
     approve_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
         resolver=manual_journals.approve_manual_journal,

@@ -10,6 +10,7 @@ from app.orders import reads
 from app.orders import types as orders
 from resolvers import accounts as resolve_accounts
 from resolvers import market as resolve_market
+from resolvers import orders as resolve
 from resolvers.ids import encode_id
 from schema.enums import describe
 from schema.market import Instrument
@@ -19,6 +20,7 @@ from schema.scalars import Decimal
 
 if TYPE_CHECKING:
     from schema.accounts import Account
+    from schema.market_orders import MarketOrder
 
 Side: TypeAlias = market.Side
 describe(
@@ -130,6 +132,10 @@ async def _executions(root: Order_, info: Info) -> Any:
     return [] if root.market_order_id is None else await info.context.loaders.executions.load(root.market_order_id)
 
 
+async def _allocation(root: Order_, info: Info) -> Any:
+    return await info.context.loaders.allocation.load(root.id)
+
+
 async def _capacity(root: Order_, info: Info) -> Any:
     found = root.market_order_id and await info.context.loaders.market_order.load(root.market_order_id)
     return found.capacity if found else None
@@ -153,6 +159,32 @@ class Execution:
     settles_on: datetime.date = strawberry.field(description="When it settles.")
     kind: str = strawberry.field(description="EXECUTION, or the BUST or CORRECTION of one.")
     standing: bool = strawberry.field(description="False once it was taken back or corrected, and for a BUST.")
+
+
+Allocation_ = strawberry.Parent[reads.Allocation]
+
+
+def _allocation_order(root: Allocation_) -> strawberry.ID:
+    return strawberry.ID(encode_id("Order", root.order_id))
+
+
+def _allocation_amount(root: Allocation_) -> Any:
+    return dollars(root.filled_amount)
+
+
+async def _dealt_as(root: Allocation_, info: Info) -> Any:
+    return await resolve.dealt_as(info.context, root.market_order_id)
+
+
+@strawberry.type(description="An order's line of the allocation statement, written before the market order was sent.")
+class Allocation:
+    order_id: strawberry.ID = strawberry.field(resolver=_allocation_order, description="Which order.")
+    quantity: Decimal = strawberry.field(description="Its stated share.")
+    filled_quantity: Decimal = strawberry.field(description="What it was given.")
+    filled_amount: Money = strawberry.field(resolver=_allocation_amount, description="For how much.")
+    market_order: Annotated["MarketOrder", strawberry.lazy("schema.market_orders")] | None = strawberry.field(
+        resolver=_dealt_as, description="What was dealt for all who take part, for operators; null for others."
+    )
 
 
 @strawberry.type(description="An order of one account.")
@@ -191,6 +223,10 @@ class Order(Node):
     )
     executions: list[Execution] = strawberry.field(
         resolver=_executions, description="The deals in the market that this order had a part in."
+    )
+    allocation: Allocation | None = strawberry.field(
+        resolver=_allocation,
+        description="Its share of what is dealt for all, as stated before it was sent; null while it gathers.",
     )
     settles_on: datetime.date | None = strawberry.field(
         resolver=_settles_on, description="When shares and money change hands; null before it is dealt."

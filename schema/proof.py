@@ -35,8 +35,21 @@ class EntryProof:
     checkpoint: str = strawberry.field(description="The checkpoint as it was published: a signed note, whole.")
 
 
-def _root(root: strawberry.Parent[proofs.PublishedCheckpoint]) -> str:
+def _root(root: strawberry.Parent[proofs.PublishedCheckpoint | proofs.LogBlock]) -> str:
     return to_base64(root.root)
+
+
+def _chain(root: strawberry.Parent[proofs.LogBlock]) -> str:
+    return to_base64(root.chain)
+
+
+@strawberry.type(description="A full block of the log: 1,024 entries, and their Merkle root chained to those before.")
+class LogBlock:
+    number: int = strawberry.field(description="Which, from 0.")
+    root_hash: str = strawberry.field(resolver=_root, description="The root of its entries' Merkle tree, in base64.")
+    chain: str = strawberry.field(
+        resolver=_chain, description="SHA-256 of the chain of the block before and this root, in base64."
+    )
 
 
 @strawberry.type(description="The whole log at one size, as it was signed and published. It can't be taken back.")

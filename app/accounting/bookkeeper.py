@@ -1,4 +1,5 @@
-"""The bookkeeper: closes the books of each business date, reconciles them, and ends proposals that stood too long.
+"""The bookkeeper: closes the books of each business date, reconciles them, ends proposals that stood too long, and
+forgets answers to requests that were kept long enough.
 
 ``run_due`` does what is due by the market's clock, as often as one likes and in any number of processes: each result is
 written once, in a commit that finds out whether it is there already.
@@ -20,6 +21,7 @@ from app.infra.database import EnginePool
 from app.kernel.clock import Clock
 from app.kernel.errors import Refusal
 from app.ledger.commit import GroupCommit
+from app.ledger.forget import KEPT_FOR, forget_answers
 from app.ledger.writers import Writers
 from app.market.market import Market
 
@@ -37,13 +39,21 @@ class Bookkeeper:
     """One per process. Without a ``custodian`` nothing is reconciled by itself."""
 
     def __init__(
-        self, pool: EnginePool, writers: Writers, market: Market, custodian: CustodianFile | None, *, clock: Clock
+        self,
+        pool: EnginePool,
+        writers: Writers,
+        market: Market,
+        custodian: CustodianFile | None,
+        *,
+        clock: Clock,
+        answers_kept: timedelta = KEPT_FOR,
     ) -> None:
         self._pool = pool
         self._writers = writers
         self._market = market
         self._custodian = custodian
         self._clock = clock
+        self._answers_kept = answers_kept
         self._not_before: dict[int, datetime] = {}
 
     async def run(self) -> None:
@@ -75,6 +85,8 @@ class Bookkeeper:
             await self._reconcile_all(self._custodian, commits)
         while await self._pool.fetchval(_OVERDUE, commits.journal.id, self._clock.now()):
             await commits.submit(expire_journals, ExpireJournals())
+        async with self._pool.acquire() as connection:
+            await forget_answers(connection, commits.journal.id, self._clock.now() - self._answers_kept)
 
     async def _next_to_close(self, journal_id: int, today: date) -> CloseDay | None:
         async with self._pool.acquire() as connection:

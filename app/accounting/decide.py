@@ -3,9 +3,8 @@
 What the ledger declines stays proposed: nothing has changed, and it can be approved later or rejected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from app.accounting.end import ENGINE, end
@@ -13,14 +12,14 @@ from app.accounting.errors import JournalError
 from app.accounting.propose import MAX_REASON
 from app.accounting.reverse import reversible
 from app.accounting.rows import journal_from
-from app.accounting.types import JournalKind, JournalStatus, ManualJournal
-from app.kernel.errors import Refusal
-from app.kernel.events import EventType, NewEvent
-from app.kernel.money import to_text, to_units
+from app.accounting.types import EVENT_TYPES, JournalKind, JournalStatus, ManualJournal
+from app.kernel.errors import Refusal, Shortage
+from app.kernel.events import NewEvent
+from app.kernel.money import to_text
 from app.kernel.texts import is_text
-from app.ledger.chart import USD, Kind, address, asset_of, kind_of
+from app.ledger.chart import USD, Kind, address, asset_of, book_of, kind_of
 from app.ledger.commit import Batch
-from app.ledger.postings import reversal
+from app.ledger.postings import reversal, transfer_in, transfer_out
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, RefusalReason, Refused
 from app.orders.old_terms import changed_since
@@ -73,12 +72,13 @@ async def _approve(batch: Batch, command: Decide) -> UUID | Refusal:
     if journal.proposed_by == command.actor:
         message = "You proposed it yourself; somebody else must look at it. You may withdraw it."
         return Refusal(JournalError.FOUR_EYES, message, "journalId")
-    entry = await _entry(batch, journal, command.actor)
-    if isinstance(entry, Refusal):
-        return entry
-    [verdict] = await batch.post([entry])
+    entries = await _entries(batch, journal, command.actor)
+    if isinstance(entries, Refusal):
+        return entries
+    [verdict] = await batch.post(entries[:1])
     if isinstance(verdict, Refused):
         return await _declined(batch, verdict)
+    await batch.post_facts(entries[1:])
     await end(batch, journal, JournalStatus.POSTED, command.actor, None, verdict.position)
     return journal.id
 
@@ -111,38 +111,63 @@ async def _open(batch: Batch, id_: UUID) -> ManualJournal | Refusal:
     return journal
 
 
-async def _entry(batch: Batch, journal: ManualJournal, actor: str) -> Entry | Refusal:
-    owed = (await owed_by_book(batch.connection, [journal.book_id])).get(journal.book_id, 0)
-    data: dict[str, Any] = {"journal": str(journal.id), "proposed_by": journal.proposed_by}
-    effective_at = journal.effective_at or batch.effective_at
-    if journal.kind is JournalKind.JOURNAL:
-        if refusal := _too_much_repaid(journal, owed):
-            return refusal
-        if await changed_since(batch, {asset_of(leg.debit) for leg in journal.lines}, journal.proposed_at):
-            message = (
-                "A split or merger has changed the shares since it was proposed, so the number would be wrong. Reject"
-                " it, and propose a journal over as many shares as they are now."
-            )
-            return Refusal(JournalError.NOT_OPEN, message, "journalId")
-        event = NewEvent(
-            journal.book_id, EventType.MANUAL_JOURNAL, actor, effective_at, correlation=journal.id, data=data
+async def _entries(batch: Batch, journal: ManualJournal, actor: str) -> Sequence[Entry] | Refusal:
+    """What it is posted as. Only the first may be declined; what follows happened with it."""
+    owed = await owed_by_book(batch.connection, [journal.book_id, journal.to_book_id or journal.book_id])
+    told = _told(batch, journal, actor)
+    if journal.kind is JournalKind.TRANSFER:
+        return await _transfer(batch, journal, told, owed)
+    if journal.kind is JournalKind.REVERSAL:
+        return await _reversal(batch, journal, told, owed.get(journal.book_id, 0))
+    if refusal := _too_much_repaid(journal, owed.get(journal.book_id, 0)):
+        return refusal
+    if await changed_since(batch, {asset_of(leg.debit) for leg in journal.lines}, journal.proposed_at):
+        message = (
+            "A split or merger has changed the shares since it was proposed, so the number would be wrong. Reject"
+            " it, and propose a journal over as many shares as they are now."
         )
-        return Entry(event, journal.lines)
+        return Refusal(JournalError.NOT_OPEN, message, "journalId")
+    return [Entry(told, journal.lines)]
+
+
+def _told(batch: Batch, journal: ManualJournal, actor: str) -> NewEvent:
+    return NewEvent(
+        journal.book_id,
+        EVENT_TYPES[journal.kind],
+        actor,
+        journal.effective_at or batch.effective_at,
+        correlation=journal.id,
+        data={"journal": str(journal.id), "proposed_by": journal.proposed_by},
+    )
+
+
+async def _transfer(
+    batch: Batch, journal: ManualJournal, told: NewEvent, owed: Mapping[int, int]
+) -> Sequence[Entry] | Refusal:
+    """An entry in the story of each of the two customers."""
+    assert journal.to_book_id is not None, "a transfer says where it goes"
+    if debt := owed.get(journal.book_id):
+        message = f"The customer owes {to_text(debt)}: nothing goes to others before. It stays proposed."
+        return Refusal(JournalError.INSUFFICIENT, message, "journalId")
+    if await batch.connection.fetchval("SELECT closed FROM ledger.book WHERE id = $1", journal.to_book_id):
+        message = "The account that it goes to is closed: nothing can be posted to it any more. Reject the journal."
+        return Refusal(JournalError.ACCOUNT_CLOSED, message, "journalId")
+    amount = sum(line.amount for line in journal.lines)
+    received = transfer_in(batch.journal, journal.to_book_id, amount, owed.get(journal.to_book_id, 0))
+    return [
+        Entry(told, transfer_out(batch.journal, journal.book_id, amount)),
+        Entry(told._replace(book=journal.to_book_id), received),
+    ]
+
+
+async def _reversal(batch: Batch, journal: ManualJournal, told: NewEvent, owed: int) -> Sequence[Entry] | Refusal:
     assert journal.reverses is not None, "a reversal says what it reverses"
     found = await reversible(batch, journal.reverses, by=journal.id)
     if isinstance(found, Refusal):
         return found
-    data |= {"reverses": found.position, "type": found.type}
-    event = NewEvent(
-        found.book,
-        EventType.REVERSAL,
-        actor,
-        effective_at,
-        cause=found.correlation,
-        correlation=journal.id,
-        data=data,
-    )
-    return Entry(event, reversal(found.moved, found.book, owed))
+    data = {**told.data, "reverses": found.position, "type": found.type}
+    event = told._replace(cause=found.correlation, data=data)
+    return [Entry(event, reversal(found.moved, found.book, owed))]
 
 
 def _too_much_repaid(journal: ManualJournal, owed: int) -> Refusal | None:
@@ -160,15 +185,14 @@ async def _declined(batch: Batch, verdict: Refused) -> Refusal:
     if verdict.reason is RefusalReason.CLOSED or verdict.account is None:
         message = "The account is closed: nothing can be posted to it any more. Reject the journal."
         return Refusal(JournalError.ACCOUNT_CLOSED, message, "journalId")
-    balance = await batch.connection.fetchval("SELECT balance FROM ledger.account WHERE id = $1", verdict.account)
-    there = 0 if balance is None else to_units(balance)
     kind, asset = kind_of(verdict.account), asset_of(verdict.account)
     code = await batch.connection.fetchval("SELECT code FROM ledger.asset WHERE id = $1", asset)
     message = (
-        f"{kind.name} has {to_text(there)} {code}, and {to_text(verdict.shortage)} is lacking; it stays proposed, so"
-        " approve it when there is enough, or reject it."
+        f"{kind.name} has {to_text(verdict.available)} {code}, and {to_text(verdict.shortage)} is lacking; it stays"
+        " proposed, so approve it when there is enough, or reject it."
     )
-    return Refusal(JournalError.INSUFFICIENT, message, "journalId")
+    shortage = Shortage(book_of(verdict.account), asset, verdict.needed, verdict.available)
+    return Refusal(JournalError.INSUFFICIENT, message, "journalId", shortage=shortage)
 
 
 _EXPIRED = """

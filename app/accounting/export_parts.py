@@ -122,8 +122,9 @@ PARTS: Final = (
     Part(
         "journals",
         ("manual_journal",),
-        "SELECT id, kind, reverses, effective_at, decided_at, position FROM manual_journal"
-        " WHERE account_id = $1 AND book_id = $2 AND status = 'POSTED' ORDER BY id",
+        "SELECT id, kind, reverses, effective_at, decided_at, CASE WHEN book_id = $2 THEN position END AS position"
+        " FROM manual_journal WHERE (account_id = $1 OR to_account_id = $1) AND $2 IN (book_id, to_book_id)"
+        " AND status = 'POSTED' ORDER BY id",
     ),
 )
 

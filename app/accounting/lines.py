@@ -6,10 +6,11 @@ proceeds with their settlement) can't be moved by hand: the rooms would not know
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from app.accounting.errors import JournalError
+from app.accounting.kinds import mismatch
+from app.accounting.types import JournalKind, Line
 from app.kernel.errors import Refusal
 from app.kernel.money import CENT, MAX_UNITS, to_text
 from app.ledger.chart import USD, BookKind, Kind, address
@@ -26,21 +27,23 @@ _CASH: Final = frozenset(
 _SHARES: Final = frozenset({Kind.INVENTORY, Kind.CUSTODIAN, Kind.STREET})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """``amount`` units of an asset from the account of one kind to the account of another."""
+def legs_of(
+    kind: JournalKind, lines: Sequence[Line], journal: Journal, customer: int | None, receiver: int | None = None
+) -> list[Leg] | Refusal:
+    """The lines as legs, or why they are not allowed.
 
-    debit: Kind
-    credit: Kind
-    asset: int
-    amount: int
-
-
-def legs_of(lines: Sequence[Line], journal: Journal, customer: int | None) -> list[Leg] | Refusal:
-    """The lines as legs, or why they are not allowed. ``customer`` is the book of the customer they concern."""
+    ``customer`` is the book of the customer they concern, ``receiver`` that of the customer to whom a transfer goes.
+    """
     if not 1 <= len(lines) <= MAX_LINES:
         message = f"A journal has 1 to {MAX_LINES} lines, got {len(lines)}; write several."
         return Refusal(JournalError.LINES_INVALID, message, "lines")
+    if refusal := mismatch(kind, lines):
+        return refusal
+    if kind is JournalKind.TRANSFER:
+        return _transfer(lines[0], customer, receiver)
+    if receiver is not None:
+        message = f"Only a TRANSFER goes to another customer's account, and this is a journal of the kind {kind}."
+        return Refusal(JournalError.ACCOUNT_REQUIRED, message, "toAccountId")
     for number, line in enumerate(lines):
         if refusal := _refusal(line, number, customer):
             return refusal
@@ -57,6 +60,15 @@ def legs_of(lines: Sequence[Line], journal: Journal, customer: int | None) -> li
         )
         for line in lines
     ]
+
+
+def _transfer(line: Line, customer: int | None, receiver: int | None) -> list[Leg] | Refusal:
+    if customer is None or receiver is None or customer == receiver:
+        message = "A transfer goes from one customer's account to another's: name both accountId and toAccountId."
+        return Refusal(JournalError.ACCOUNT_REQUIRED, message, "accountId" if customer is None else "toAccountId")
+    if refusal := _wrong_amount(line, ("lines", "0")):
+        return refusal
+    return [Leg(address(customer, USD, Kind.SETTLED), address(receiver, USD, Kind.SETTLED), line.amount)]
 
 
 def _refusal(line: Line, number: int, customer: int | None) -> Refusal | None:
@@ -76,6 +88,10 @@ def _refusal(line: Line, number: int, customer: int | None) -> Refusal | None:
             f"A line goes from one owner's account to another's; {line.debit.name} to {line.credit.name} does not."
         )
         return Refusal(JournalError.LINES_INVALID, message, *where)
+    return _wrong_amount(line, where)
+
+
+def _wrong_amount(line: Line, where: tuple[str, str]) -> Refusal | None:
     if not 0 < line.amount <= MAX_UNITS:
         message = f"An amount must be more than zero and at most {to_text(MAX_UNITS)}, got {to_text(line.amount)}."
         return Refusal(JournalError.AMOUNT_INVALID, message, *where, "amount")

@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Final
 
 from app.accounting.statement import KEPT_ELSEWHERE, written
+from app.accounting.types import EVENT_TYPES
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.clock import Clock
-from app.kernel.events import EventType
 from app.kernel.money import to_units
 from app.ledger.chart import USD, Kind, accounts_of, asset_of, kind_of
 from app.ledger.types import Journal
 
 #: Entries of which nobody outside hears.
-_OURS_ALONE: Final = [EventType.MANUAL_JOURNAL.value, EventType.REVERSAL.value]
+_OURS_ALONE: Final = [type_.value for type_ in EVENT_TYPES.values()]
 
 
 class PaperCustodian:

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from app.accounting.end import end_void, told
 from app.accounting.errors import JournalError
-from app.accounting.lines import Line, legs_of
+from app.accounting.lines import legs_of
 from app.accounting.reverse import reversible
 from app.accounting.rows import kept_lines
-from app.accounting.types import JournalKind, JournalStatus
+from app.accounting.types import JournalKind, JournalStatus, Line
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.ids import new_id
@@ -27,7 +27,8 @@ STANDS_FOR: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ProposeJournal:
-    """Lines to post. They concern at most one customer, so that everything stands in the story of whose it is.
+    """Lines to post. They concern at most one customer, so that everything stands in the story of whose it is; only a
+    transfer has another one, to whose account (``to_account_id``, ``to_book``) it goes.
 
     ``effective_at`` (market time) may lie in the past; None: when it is posted.
     """
@@ -38,6 +39,9 @@ class ProposeJournal:
     account_id: UUID | None = None
     book: int | None = None
     effective_at: datetime | None = None
+    kind: JournalKind = JournalKind.ADJUSTMENT
+    to_account_id: UUID | None = None
+    to_book: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +65,16 @@ async def propose_reversals(batch: Batch, commands: Sequence[ProposeReversal]) -
 
 
 async def _propose_journal(batch: Batch, command: ProposeJournal) -> UUID | Refusal:
-    legs = legs_of(command.lines, batch.journal, command.book)
+    legs = legs_of(command.kind, command.lines, batch.journal, command.book, command.to_book)
     if isinstance(legs, Refusal):
         return legs
     if refusal := await _refusal(batch, command.reason, command.effective_at):
         return refusal
-    if refusal := await _before_it_was_opened(batch, command):
-        return refusal
     book = batch.journal.house if command.book is None else command.book
-    closed = await batch.connection.fetchval("SELECT closed FROM ledger.book WHERE id = $1", book)
-    if closed:
-        message = "The account is closed: nothing can be posted to it any more."
-        return Refusal(JournalError.ACCOUNT_CLOSED, message, "accountId")
-    return await _write(batch, JournalKind.JOURNAL, command, command.account_id, book, legs, None)
+    for whose, path in ((book, "accountId"), (command.to_book, "toAccountId")):
+        if whose is not None and (refusal := await _not_open(batch, whose, command.effective_at, path)):
+            return refusal
+    return await _write(batch, command.kind, command, command.account_id, book, legs, None)
 
 
 async def _propose_reversal(batch: Batch, command: ProposeReversal) -> UUID | Refusal:
@@ -115,19 +116,22 @@ async def _refusal(batch: Batch, reason: str, effective_at: datetime | None) -> 
     return None
 
 
-async def _before_it_was_opened(batch: Batch, command: ProposeJournal) -> Refusal | None:
-    if command.effective_at is None or command.book is None:
-        return None
-    opened: datetime | None = await batch.connection.fetchval(
-        "SELECT effective_at FROM ledger.event WHERE book_id = $1 AND sequence = 1", command.book
-    )
-    if opened is None or command.effective_at >= opened:
-        return None
-    message = (
-        f"The account was opened on {opened.isoformat()}, so nothing can take effect in it on"
-        f" {command.effective_at.isoformat()}. Give a later time."
-    )
-    return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
+async def _not_open(batch: Batch, book: int, effective_at: datetime | None, path: str) -> Refusal | None:
+    """Why nothing can be posted to the book as of then: it was opened later, or is closed."""
+    row = await batch.connection.fetchrow(_BOOK, book)
+    assert row is not None, "who asks has seen it"
+    opened = row["opened"]
+    if effective_at is not None and opened is not None and effective_at < opened:
+        message = (
+            f"The account was opened on {opened.isoformat()}, so nothing can take effect in it on"
+            f" {effective_at.isoformat()}. Give a later time."
+        )
+        return Refusal(JournalError.EFFECTIVE_AT_INVALID, message, "effectiveAt")
+    if row["closed"]:
+        return Refusal(
+            JournalError.ACCOUNT_CLOSED, "The account is closed: nothing can be posted to it any more.", path
+        )
+    return None
 
 
 async def _write(
@@ -140,6 +144,7 @@ async def _write(
     reverses: int | None,
 ) -> UUID:
     id_ = new_id()
+    to = (command.to_account_id, command.to_book) if isinstance(command, ProposeJournal) else (None, None)
     await batch.connection.execute(
         _INSERT,
         id_,
@@ -149,6 +154,7 @@ async def _write(
         JournalStatus.PROPOSED.value,
         account_id,
         book,
+        *to,
         kept_lines(lines),
         reverses,
         command.reason.strip(),
@@ -162,7 +168,13 @@ async def _write(
 
 
 _INSERT = """
-INSERT INTO manual_journal (id, tenant_id, journal_id, kind, status, account_id, book_id, lines, reverses, reason,
-  effective_at, proposed_by, proposed_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO manual_journal (id, tenant_id, journal_id, kind, status, account_id, book_id, to_account_id,
+  to_book_id, lines, reverses, reason, effective_at, proposed_by, proposed_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+"""
+
+#: A customer's book begins with its opening.
+_BOOK = """
+SELECT b.closed, CASE WHEN b.kind = 'customer' THEN e.effective_at END AS opened
+FROM ledger.book b LEFT JOIN ledger.event e ON e.book_id = b.id AND e.sequence = 1 WHERE b.id = $1
 """

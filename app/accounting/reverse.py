@@ -20,7 +20,14 @@ from app.ledger.types import Leg
 from app.orders.old_terms import changed_since
 
 REVERSIBLE: Final = frozenset(
-    {EventType.DEPOSIT, EventType.WITHDRAWAL, EventType.HOUSE_FUNDED, EventType.MANUAL_JOURNAL}
+    {
+        EventType.DEPOSIT,
+        EventType.WITHDRAWAL,
+        EventType.HOUSE_FUNDED,
+        EventType.MANUAL_JOURNAL,
+        EventType.FEE,
+        EventType.INTEREST,
+    }
 )
 
 
@@ -51,7 +58,8 @@ async def reversible(batch: Batch, position: int, *, by: UUID | None = None) -> 
         names = ", ".join(sorted(REVERSIBLE))
         message = (
             f"An entry of the type {type_} can't be reversed by hand: more than the ledger knows of it. A deal is taken"
-            f" back by its venue, a corporate action by its own room. Reversible are {names} that moved something."
+            f" back by its venue, a corporate action by its own room, a transfer by one the other way. Reversible are"
+            f" {names} that moved something."
         )
         return Refusal(JournalError.NOT_REVERSIBLE, message, "entryId")
     if row["closed"]:

@@ -52,6 +52,8 @@ def journal_from(row: Row) -> ManualJournal:
         JournalStatus(row["status"]),
         row["account_id"],
         row["book_id"],
+        row["to_account_id"],
+        row["to_book_id"],
         [Leg(each["debit"], each["credit"], _units(each["amount"])) for each in _loaded(row["lines"])],
         row["reverses"],
         row["reason"],

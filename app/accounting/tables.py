@@ -32,6 +32,8 @@ manual_journal = Table(
     Column("status", Text, nullable=False),
     Column("account_id", Uuid),
     Column("book_id", BigInteger, nullable=False),
+    Column("to_account_id", Uuid),
+    Column("to_book_id", BigInteger),
     Column("lines", JSONB, nullable=False),
     Column("reverses", BigInteger),
     Column("reason", Text, nullable=False),

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from app.accounting.trial_balance import Total
+from app.kernel.events import EventType
 from app.ledger.chart import Kind
 from app.ledger.types import Leg
 
@@ -37,10 +39,23 @@ class DailyClose:
 
 
 class JournalKind(StrEnum):
-    """Whether lines were written by hand, or an entry is taken back."""
+    """What a journal by hand is: lines of any sort, something with a name of its own, or an entry taken back."""
 
-    JOURNAL = "JOURNAL"
+    ADJUSTMENT = "ADJUSTMENT"
+    FEE = "FEE"
+    INTEREST = "INTEREST"
+    TRANSFER = "TRANSFER"
     REVERSAL = "REVERSAL"
+
+
+#: What a journal of a kind is called in the log.
+EVENT_TYPES: Final = {
+    JournalKind.ADJUSTMENT: EventType.MANUAL_JOURNAL,
+    JournalKind.FEE: EventType.FEE,
+    JournalKind.INTEREST: EventType.INTEREST,
+    JournalKind.TRANSFER: EventType.TRANSFER,
+    JournalKind.REVERSAL: EventType.REVERSAL,
+}
 
 
 class JournalStatus(StrEnum):
@@ -54,8 +69,22 @@ class JournalStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """``amount`` units of an asset from the account of one kind to the account of another."""
+
+    debit: Kind
+    credit: Kind
+    asset: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class ManualJournal:
-    """A journal that an operator wrote and another one decides about."""
+    """A journal that an operator wrote and another one decides about.
+
+    ``to_account_id`` and ``to_book_id`` are whose account a transfer goes to; ``position`` is that of its entry in the
+    account that it comes from.
+    """
 
     id: UUID
     journal_id: int
@@ -63,6 +92,8 @@ class ManualJournal:
     status: JournalStatus
     account_id: UUID | None
     book_id: int
+    to_account_id: UUID | None
+    to_book_id: int | None
     lines: Sequence[Leg]
     reverses: int | None
     reason: str

@@ -14,17 +14,16 @@ from app.demo.client import ApiError, Client
 from app.demo.sandbox import key
 from app.kernel.ids import new_id
 
-_OPEN = """
-mutation Open($name: String!, $key: String!) {
-  openAccount(name: $name, idempotencyKey: $key) {
-    account {
-      id
-      positions(first: 100) { edges { node { available instrument { symbol } } } }
-      activity(first: 1) { pageInfo { startCursor } }
-    }
-    errors { message }
-  }
-}"""
+_ACCOUNT = """
+id
+positions(first: 100) { edges { node { available instrument { symbol } } } }
+activity(first: 1) { pageInfo { startCursor } }
+"""
+_FIND = f"{{ viewer {{ accounts(first: 1) {{ edges {{ node {{ {_ACCOUNT} }} }} }} }} }}"
+_OPEN = f"""
+mutation Open($name: String!, $key: String!) {{
+  openAccount(name: $name, idempotencyKey: $key) {{ account {{ {_ACCOUNT} }} errors {{ message }} }}
+}}"""
 _DEPOSIT = """
 mutation Deposit($account: ID!, $amount: Decimal!, $key: String!) {
   deposit(input: {accountId: $account, amount: {amount: $amount}}, idempotencyKey: $key) {
@@ -75,10 +74,7 @@ class Investor:
 
     async def arrive(self) -> None:
         """Open the account (the same one after a restart) and fill the wallet the first time."""
-        data = await self._client.execute(
-            _OPEN, {"name": f"Investor {self._number + 1}", "key": str(key(self._user, "open"))}
-        )
-        account = data["openAccount"]["account"]
+        account = await self._find() or await self._open()
         self._account = account["id"]
         self._heard = account["activity"]["pageInfo"]["startCursor"]
         await self._deposit(key(self._user, "first deposit"), Decimal(self._chance.choice([50, 100, 200, 500])))
@@ -86,6 +82,17 @@ class Investor:
             edge["node"]["instrument"]["symbol"]: Decimal(edge["node"]["available"])
             for edge in account["positions"]["edges"]
         }
+
+    async def _find(self) -> dict[str, Any] | None:
+        edges = (await self._client.execute(_FIND, {}))["viewer"]["accounts"]["edges"]
+        return edges[0]["node"] if edges else None
+
+    async def _open(self) -> dict[str, Any]:
+        data = await self._client.execute(
+            _OPEN, {"name": f"Investor {self._number + 1}", "key": str(key(self._user, "open"))}
+        )
+        found: dict[str, Any] = data["openAccount"]["account"]
+        return found
 
     async def listen(self) -> None:
         """Follow the orders' events for ever, going on after the last one seen whenever the connection breaks."""

@@ -10,8 +10,8 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
 from app.kernel.principal import INVESTORS, Role, Scope
 from app.ledger.books import open_tenant, tenant_named
+from app.ledger.chart import USD, Kind, address
 from app.ledger.commit import Batch, GroupCommit
-from app.ledger.idempotency import idempotency_key
 from app.ledger.postings import fund_house
 from app.ledger.types import Entry
 
@@ -41,14 +41,15 @@ async def open_sandbox(connection: EngineConnection, at: datetime) -> UUID:
 
 async def fund(commits: GroupCommit) -> None:
     """Give the house its first money, once."""
-    once = idempotency_key("demo", key(OPERATOR, "fund the house"), "fundHouse", {})
-    await commits.submit(_fund, HOUSE_FUNDS, once)
+    await commits.submit(_fund, HOUSE_FUNDS)
 
 
-async def _fund(batch: Batch, amounts: Sequence[int]) -> list[UUID]:
-    event = NewEvent(batch.journal.house, EventType.HOUSE_FUNDED, "demo", batch.effective_at)
-    await batch.post_facts([Entry(event, fund_house(batch.journal, amount)) for amount in amounts])
-    return [OPERATOR for _ in amounts]
+async def _fund(batch: Batch, amounts: Sequence[int]) -> list[None]:
+    cash = address(batch.journal.house, USD, Kind.CASH)
+    if not await batch.connection.fetchval("SELECT true FROM ledger.account WHERE id = $1", cash):
+        event = NewEvent(batch.journal.house, EventType.HOUSE_FUNDED, "demo", batch.effective_at)
+        await batch.post_facts([Entry(event, fund_house(batch.journal, amounts[0]))])
+    return [None for _ in amounts]
 
 
 def investor_token(tokens: LocalKey, tenant_id: UUID, user: UUID) -> str:

@@ -121,18 +121,30 @@ async def positions_at(connection: AsyncConnection, journal_id: int, book: int, 
 
 
 async def restated_since(
-    connection: AsyncConnection, journal_id: int, book: int, at: datetime, known: int, limit: int
-) -> list[Event]:
-    """The book's events that took effect by ``at`` and were recorded after ``known``, oldest first: what changed about
-    that time since."""
-    query = select(event).where(
-        event.c.journal_id == journal_id,
-        event.c.position > known,
-        event.c.book_id == book,
-        came_late(),
-        event.c.effective_at <= at,
-    )
-    return await events_by_query(connection, query.order_by(event.c.sequence).limit(limit))
+    connection: AsyncConnection, journal_id: int, book: int, at: datetime, known: int, asked: PageOf[int]
+) -> Page[Event]:
+    """The book's events that took effect by ``at`` and were recorded after ``known``, oldest first, keyed by sequence:
+    what changed about that time since."""
+    # Up to this place everything took effect by then; after it only what came late, which an index of its own holds.
+    place = await connection.scalar(select(func.ledger.effective_position_at(journal_id, at))) or 0
+    position = event.c.position
+    in_turn = and_(position > known, position <= place)
+    late = and_(position > max(known, place), came_late(), event.c.effective_at <= at)
+    order = event.c.sequence.desc() if asked.backward else event.c.sequence
+    queries = [
+        select(event).where(event.c.journal_id == journal_id, event.c.book_id == book, *_between(asked), recorded)
+        for recorded in (in_turn, late)
+    ]
+    both = union_all(*(select(each.order_by(order).limit(asked.limit + 1).subquery()) for each in queries)).subquery()
+    first = both.c.sequence.desc() if asked.backward else both.c.sequence
+    found = await events_by_query(connection, select(both).order_by(first).limit(asked.limit + 1))
+    return page_from(found, asked)
+
+
+def _between(asked: PageOf[int]) -> list[ColumnElement[bool]]:
+    sequence = event.c.sequence
+    after = [] if asked.after is None else [sequence > asked.after]
+    return after if asked.before is None else [*after, sequence < asked.before]
 
 
 def came_late() -> ColumnElement[bool]:

@@ -57,6 +57,20 @@ def withdrawal(journal: Journal, book: int, amount: int) -> list[Leg]:
     return [Leg(address(book, USD, Kind.SETTLED), ach, amount), Leg(ach, fbo, amount)]
 
 
+def transfer_out(journal: Journal, book: int, amount: int) -> list[Leg]:
+    """Settled money leaves for another customer's account. It stays at the bank; ``transfer_in`` is the other half."""
+    return [Leg(address(book, USD, Kind.SETTLED), address(journal.outside, USD, Kind.FBO), amount)]
+
+
+def transfer_in(journal: Journal, book: int, amount: int, owed: int = 0) -> list[Leg]:
+    """Settled money comes from another customer's account. What the customer owes is repaid from it first."""
+    settled = address(book, USD, Kind.SETTLED)
+    legs = [Leg(address(journal.outside, USD, Kind.FBO), settled, amount)]
+    if owed:
+        legs.append(Leg(settled, address(book, USD, Kind.RECEIVABLE), min(owed, amount)))
+    return legs
+
+
 def hold_cash(book: int, amount: int, *, settled_only: bool = False) -> list[Leg]:
     """A buy is accepted: settled, then unsettled, then instant money is held. What the legs take is its Funding."""
     held = address(book, USD, Kind.HELD)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.infra.database import EngineConnection
+from app.kernel.errors import Refusal
 from app.kernel.money import to_units
 from app.ledger.adding_up import Stand, Stretch
 from app.ledger.chart import accounts_of
@@ -25,10 +27,24 @@ class Replayed:
     disagreement: str | None
 
 
+class ReplayError(StrEnum):
+    """Why nothing was replayed."""
+
+    TOO_LONG = "TOO_LONG"
+
+
 async def replay(
-    connection: EngineConnection, journal_id: int, book: int | None = None, *, from_snapshots: bool = False
+    connection: EngineConnection,
+    journal_id: int,
+    book: int | None = None,
+    *,
+    from_snapshots: bool = False,
+    at_most: int | None = None,
 ) -> Replayed:
-    """Add up a journal, or one book of it, from its beginning (``from_snapshots``: from each account's newest one)."""
+    """Add up a journal, or one book of it, from its beginning (``from_snapshots``: from each account's newest one).
+
+    Raises a ``Refusal`` for a book of which more than ``at_most`` entries would have to be added up.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         archived, head = await bounds(connection, journal_id)
         if book is None:
@@ -38,7 +54,10 @@ async def replay(
             disagreement = whole.disagreement or await events_contradict(connection, journal_id, archived, head)
             disagreement = disagreement or await compare(connection, journal_id, whole)
             return Replayed(whole.entries, len(whole.closing), disagreement)
-        return await _replay_book(connection, journal_id, book, head if from_snapshots else archived, head)
+        after = head if from_snapshots else archived
+        if at_most is not None:
+            await _check_length(connection, book, after, at_most, from_snapshots)
+        return await _replay_book(connection, journal_id, book, after, head)
 
 
 async def bounds(connection: EngineConnection, journal_id: int) -> tuple[int, int]:
@@ -117,8 +136,23 @@ async def compare(connection: EngineConnection, journal_id: int, replayed: Stret
     )
 
 
+async def _check_length(
+    connection: EngineConnection, book: int, after: int, at_most: int, from_snapshots: bool
+) -> None:
+    length: int = await connection.fetchval(_LENGTH, book, after)
+    if length > at_most:
+        instead = "" if from_snapshots else ", or begin with its newest snapshots"
+        message = (
+            f"{length:,} entries would have to be added up, and {at_most:,} may be while somebody waits. Run"
+            f" `wealthgraph replay` with the account's id{instead}."
+        )
+        raise Refusal(ReplayError.TOO_LONG, message, "accountId")
+
+
 async def _replay_book(connection: EngineConnection, journal_id: int, book: int, after: int, to: int) -> Replayed:
     """Each account of a book by itself, from where the log or its newest snapshot before ``after`` begins."""
+    # While a partition has no statistics, all entries of a book would be looked at to find its accounts.
+    await connection.execute("SET LOCAL enable_bitmapscan = off")
     low, high = accounts_of(book)
     whole = Stretch(low, high)
     entries = 0
@@ -136,22 +170,37 @@ async def _replay_book(connection: EngineConnection, journal_id: int, book: int,
 
 
 async def _accounts_in_log(connection: EngineConnection, journal_id: int, low: int, high: int) -> list[int]:
-    rows = await connection.fetch(
-        "SELECT debit_account_id FROM ledger.transfer WHERE journal_id = $1 AND debit_account_id BETWEEN $2 AND $3"
-        " UNION SELECT credit_account_id FROM ledger.transfer"
-        " WHERE journal_id = $1 AND credit_account_id BETWEEN $2 AND $3"
-        " UNION SELECT account_id FROM ledger.snapshot WHERE account_id BETWEEN $2 AND $3 ORDER BY 1",
-        journal_id,
-        low,
-        high,
-    )
-    return [row[0] for row in rows]
+    return [row[0] for row in await connection.fetch(_ACCOUNTS, journal_id, low, high)]
 
 
 _LOG = """
 SELECT position, leg, debit_account_id, debit_sequence, debit_balance,
        credit_account_id, credit_sequence, credit_balance, amount
 FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3 {only} ORDER BY position, leg
+"""
+#: Whatever the rows of accounts say: from each account to the next one, so that its entries are not read for it.
+_ACCOUNTS = """
+WITH RECURSIVE debits(id) AS (
+  SELECT $2::bigint - 1
+  UNION ALL
+  SELECT (SELECT min(debit_account_id) FROM ledger.transfer
+          WHERE journal_id = $1 AND debit_account_id > debits.id AND debit_account_id <= $3)
+  FROM debits WHERE debits.id IS NOT NULL),
+credits(id) AS (
+  SELECT $2::bigint - 1
+  UNION ALL
+  SELECT (SELECT min(credit_account_id) FROM ledger.transfer
+          WHERE journal_id = $1 AND credit_account_id > credits.id AND credit_account_id <= $3)
+  FROM credits WHERE credits.id IS NOT NULL)
+SELECT id FROM debits WHERE id >= $2 UNION SELECT id FROM credits WHERE id >= $2
+UNION SELECT account_id FROM ledger.snapshot WHERE account_id BETWEEN $2 AND $3 ORDER BY 1
+"""
+_LENGTH = """
+SELECT coalesce(sum(a.sequence - coalesce(s.sequence, 0)), 0)::bigint
+FROM ledger.account a LEFT JOIN LATERAL (
+  SELECT sequence FROM ledger.snapshot WHERE account_id = a.id AND position <= $2 ORDER BY position DESC LIMIT 1
+) AS s ON true
+WHERE a.book_id = $1
 """
 _SNAPSHOT = """
 SELECT position, sequence, balance FROM ledger.snapshot WHERE account_id = $1 AND position <= $2

@@ -199,6 +199,12 @@ async def allocations_of(
     return {id_: page_from(lines, asked) for id_, lines in found.items()}
 
 
+async def allocations_by_order(connection: AsyncConnection, orders: Sequence[UUID]) -> dict[UUID, Allocation]:
+    """Each order's line of the statement of the market order that it is part of; absent while it gathers."""
+    query = select(*(allocation.c[each.name] for each in fields(Allocation))).where(allocation.c.order_id.in_(orders))
+    return {row.order_id: Allocation(*row) for row in await connection.execute(query)}
+
+
 async def cost_by_position(connection: AsyncConnection, books: Sequence[int]) -> dict[tuple[int, int], int]:
     """What the open lots of each book and instrument cost."""
 

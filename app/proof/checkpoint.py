@@ -59,6 +59,11 @@ def origin(base: str, tenant_id: UUID, journal_id: int) -> str:
     return f"{base}/{tenant_id}/{journal_id}"
 
 
+def issued_under(note: str) -> str:
+    """The name of the log that a note says it is a checkpoint of, whoever signed it."""
+    return note.partition("\n")[0]
+
+
 def open_checkpoint(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
     """The checkpoint in a note that one of the keys signed, of the log that the key is named after.
 

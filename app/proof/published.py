@@ -6,7 +6,7 @@ from typing import Final
 
 from app.infra.database import EngineConnection
 from app.ledger.types import Journal
-from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint
+from app.proof.checkpoint import FIRST, Checkpoint, issued_under, open_checkpoint
 from app.proof.note import NoteInvalid
 from app.proof.publisher import Publisher
 from app.proof.seal import Seals
@@ -44,9 +44,12 @@ async def read_published(
                 found.append((size, checkpoint.root))
                 previous = checkpoint.hash
     # What was signed and not published yet is newer than all that was.
-    rows = await connection.fetch(_SIZES, journal.id, published[-1] if published else 0)
+    rows = await connection.fetch(_SIZES, journal.id, published[-1] if published else 0, origin)
     for size in sorted({row["size"] for row in rows} - set(published)):
         fault(f"the database has a checkpoint at {size} that was never published")
+    for row in await connection.fetch(_OTHER_NAMES, journal.id, origin):
+        if not await asyncio.to_thread(_is_published, seals.publisher, row["size"], row["note"]):
+            fault(f"the checkpoint at {row['size']}, under another name, is not in the database as it was published")
     return found
 
 
@@ -73,5 +76,17 @@ def _read_all(publisher: Publisher, origin: str, sizes: Sequence[int]) -> list[s
     return [publisher.read(origin, size) for size in sizes]
 
 
+def _is_published(publisher: Publisher, size: int, note: str) -> bool:
+    origin = issued_under(note)
+    return size in publisher.sizes(origin) and publisher.read(origin, size) == note
+
+
 _NOTES = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1 AND size = ANY ($2)"
-_SIZES = "SELECT size FROM ledger.checkpoint WHERE journal_id = $1 AND size <= $2"
+_SIZES = """
+SELECT size FROM ledger.checkpoint WHERE journal_id = $1 AND size <= $2 AND split_part(note, E'\\n', 1) = $3
+"""
+#: What was issued before the name was changed, and published.
+_OTHER_NAMES = """
+SELECT c.size, c.note FROM ledger.checkpoint c JOIN ledger.publication p USING (journal_id, size)
+WHERE c.journal_id = $1 AND split_part(c.note, E'\\n', 1) <> $2 ORDER BY c.size
+"""

@@ -14,7 +14,7 @@ import asyncpg
 from app.infra.database import EngineConnection
 from app.ledger.types import Journal
 from app.proof.blocks import store_blocks
-from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint, origin_of
+from app.proof.checkpoint import FIRST, Checkpoint, issued_under, open_checkpoint, origin_of
 from app.proof.keys import KeyRing
 from app.proof.log import LogDamaged
 from app.proof.nodes import root_at
@@ -52,14 +52,15 @@ async def seal(connection: EngineConnection, seals: Seals, journal: Journal, now
 async def _seal(connection: EngineConnection, seals: Seals, journal: Journal, now: datetime) -> int | None:
     last = await _last_published(connection, seals, journal)
     last = await _publish_waiting(connection, seals, journal, last, now)
+    before = last.size if last else await _under_other_names(connection, seals, journal)
     head: int = await connection.fetchval(_HEAD, journal.id)
-    if head <= (last.size if last else 0):
+    if before is None or head <= before:
         return None
     await store_blocks(connection, journal.id, head)
     root = await root_at(connection, journal.id, head)
     made = Checkpoint(seals.origin(journal), head, root, now, last.hash if last else FIRST)
     note = seals.keys.signer(made.origin).sign(made.text)
-    if not await _claim(connection, journal, made, note, last.size if last else 0):
+    if not await _claim(connection, journal, made, note, before):
         return None  # another process was faster: the next one is its to follow
     await _publish(connection, seals, journal, made, note, now)
     return head
@@ -77,11 +78,30 @@ async def _last_published(connection: EngineConnection, seals: Seals, journal: J
     return found
 
 
+async def _under_other_names(connection: EngineConnection, seals: Seals, journal: Journal) -> int | None:
+    """After which size the first checkpoint under our name comes: that of the last one under a name of before.
+
+    None when another process has just made it.
+    """
+    row = await connection.fetchrow(_NEWEST, journal.id)
+    if row is None:
+        return 0
+    size: int = row["size"]
+    origin = seals.origin(journal)
+    if issued_under(row["note"]) != origin:
+        return size
+    if row["published"] and await asyncio.to_thread(seals.publisher.newest, origin) is None:
+        raise Contradiction(f"a checkpoint of {size} entries was published, but none is there any more")
+    return None
+
+
 async def _publish_waiting(
     connection: EngineConnection, seals: Seals, journal: Journal, last: Checkpoint | None, now: datetime
 ) -> Checkpoint | None:
     """Publish what was signed and then left, in order; answers the newest."""
     for row in await connection.fetch(_WAITING, journal.id):
+        if issued_under(row["note"]) != seals.origin(journal):
+            continue  # the name was changed before it was published: it never will be
         found = open_checkpoint(row["note"], seals.keys.verifiers(seals.origin(journal)))
         if found.size != row["size"]:
             raise Contradiction(f"what stands as the checkpoint at {row['size']} is the one at {found.size}")
@@ -124,6 +144,11 @@ _WAITING = """
 SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1
   AND NOT EXISTS (SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size)
 ORDER BY c.size
+"""
+_NEWEST = """
+SELECT c.size, c.note, EXISTS (
+  SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size) AS published
+FROM ledger.checkpoint c WHERE c.journal_id = $1 ORDER BY c.size DESC LIMIT 1
 """
 _CLAIM = "SELECT ledger.add_checkpoint($1, $2, $3, $4, $5, $6)"
 _PUBLISHED = "SELECT ledger.mark_published($1, $2, $3)"

@@ -18,6 +18,15 @@ class PublishedCheckpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class LogBlock:
+    """A full block of the log: the root of its entries, chained to the block before it."""
+
+    number: int
+    root: bytes
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EntryProof:
     """That an entry, whose text is ``leaf``, is in the log at ``index`` (from 0), under a checkpoint."""
 

@@ -26,34 +26,39 @@ REVOKE UPDATE ON daily_close FROM wealthgraph_engine;
 
 -- One operator proposes, another decides; only then it is posted.
 CREATE TABLE manual_journal (
-  id           uuid PRIMARY KEY,
-  tenant_id    uuid NOT NULL REFERENCES tenant,
-  journal_id   integer NOT NULL,
-  kind         text NOT NULL CHECK (kind IN ('JOURNAL', 'REVERSAL')),
-  status       text NOT NULL CHECK (status IN ('PROPOSED', 'POSTED', 'REJECTED', 'WITHDRAWN', 'EXPIRED')),
-  account_id   uuid REFERENCES account,
-  book_id      bigint NOT NULL,
-  lines        jsonb NOT NULL,
-  reverses     bigint,
-  reason       text NOT NULL,
-  effective_at timestamptz,
-  proposed_by  text NOT NULL,
-  proposed_at  timestamptz NOT NULL,
-  expires_at   timestamptz NOT NULL,
-  decided_by   text,
-  decided_at   timestamptz,
-  decision     text,
-  position     bigint,
+  id            uuid PRIMARY KEY,
+  tenant_id     uuid NOT NULL REFERENCES tenant,
+  journal_id    integer NOT NULL,
+  kind          text NOT NULL CHECK (kind IN ('ADJUSTMENT', 'FEE', 'INTEREST', 'TRANSFER', 'REVERSAL')),
+  status        text NOT NULL CHECK (status IN ('PROPOSED', 'POSTED', 'REJECTED', 'WITHDRAWN', 'EXPIRED')),
+  account_id    uuid REFERENCES account,
+  book_id       bigint NOT NULL,
+  to_account_id uuid REFERENCES account,
+  to_book_id    bigint CHECK (to_book_id <> book_id),
+  lines         jsonb NOT NULL,
+  reverses      bigint,
+  reason        text NOT NULL,
+  effective_at  timestamptz,
+  proposed_by   text NOT NULL,
+  proposed_at   timestamptz NOT NULL,
+  expires_at    timestamptz NOT NULL,
+  decided_by    text,
+  decided_at    timestamptz,
+  decision      text,
+  position      bigint,
   CHECK ((kind = 'REVERSAL') = (reverses IS NOT NULL)),
+  CHECK ((kind = 'TRANSFER') = (to_account_id IS NOT NULL)),
+  CHECK ((kind = 'TRANSFER') = (to_book_id IS NOT NULL)),
   CHECK ((status = 'PROPOSED') = (decided_at IS NULL)),
   CHECK ((status = 'POSTED') = (position IS NOT NULL)),
   CHECK (status <> 'POSTED' OR decided_by <> proposed_by)
 ) WITH (fillfactor = 80);
 COMMENT ON COLUMN manual_journal.book_id IS 'whose stream tells of it: the customer''s whom it concerns, or else the house''s';
+COMMENT ON COLUMN manual_journal.to_book_id IS 'the customer''s to whom a transfer goes';
 COMMENT ON COLUMN manual_journal.effective_at IS 'when it takes effect, on the market''s clock; null: when it is posted';
 COMMENT ON COLUMN manual_journal.reverses IS 'the position of the entry that it takes back';
 COMMENT ON COLUMN manual_journal.decision IS 'what who decided had to say';
-COMMENT ON COLUMN manual_journal.position IS 'the entry that it became';
+COMMENT ON COLUMN manual_journal.position IS 'the entry that it became; of a transfer the one in book_id''s stream';
 -- An entry is reversed once, and one proposal to do so is open at a time.
 CREATE UNIQUE INDEX manual_journal_reverses ON manual_journal (journal_id, reverses) WHERE status IN ('PROPOSED', 'POSTED');
 CREATE INDEX manual_journal_recent ON manual_journal (tenant_id, id);

@@ -8,9 +8,9 @@ import pytest
 
 from app.accounting.bookkeeper import Bookkeeper
 from app.accounting.decide import Decide, approve
-from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
 from app.accounting.reads import changes_since
+from app.accounting.types import Line
 from app.kernel.money import UNIT
 from app.kernel.paging import PageOf
 from app.ledger.chart import USD, Kind

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 
 from app.accounting.decide import Decide, approve, reject, withdraw_journals
-from app.accounting.lines import MAX_LINES, Line
+from app.accounting.lines import MAX_LINES
 from app.accounting.propose import STANDS_FOR, ProposeJournal, ProposeReversal, propose_journals, propose_reversals
-from app.accounting.types import JournalStatus
+from app.accounting.types import JournalStatus, Line
 from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
@@ -237,9 +237,9 @@ async def test_an_entry_is_taken_back_once(database_url: str) -> None:
         assert code == "ALREADY_REVERSED"
         assert "was reversed before" in words
         insert = (
-            "INSERT INTO manual_journal SELECT $1, tenant_id, journal_id, kind, 'PROPOSED', account_id, book_id, lines,"
-            " reverses, reason, NULL, proposed_by, proposed_at, expires_at FROM manual_journal WHERE reverses = $2"
-            " LIMIT 1"
+            "INSERT INTO manual_journal SELECT $1, tenant_id, journal_id, kind, 'PROPOSED', account_id, book_id,"
+            " NULL, NULL, lines, reverses, reason, NULL, proposed_by, proposed_at, expires_at FROM manual_journal"
+            " WHERE reverses = $2 LIMIT 1"
         )
         with pytest.raises(asyncpg.UniqueViolationError):
             await world.pool.execute(insert, UUID(int=1), at)

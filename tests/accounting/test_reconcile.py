@@ -8,11 +8,10 @@ import pytest
 
 from app.accounting.bookkeeper import TRY_AGAIN, Bookkeeper
 from app.accounting.decide import Decide, approve
-from app.accounting.lines import Line
 from app.accounting.paper_custodian import PaperCustodian
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
 from app.accounting.statement import KEPT_ELSEWHERE
-from app.accounting.types import Break
+from app.accounting.types import Break, Line
 from app.infra.database import EngineConnection
 from app.kernel.money import UNIT
 from app.ledger.chart import USD, Kind

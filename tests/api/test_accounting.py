@@ -33,8 +33,9 @@ RESERVE = """
 { desk { customerReserve { cursor lines { number title debit amount { amount } note } credits { amount }
   debits { amount } required { amount } deposited { amount } excess { amount } } } }"""
 JOURNAL = """
-id kind status account { id } lines { debit credit amount asset } reverses { id type } reason effectiveAt proposedBy
-proposedAt expiresAt decidedBy decidedAt decision entry { id type actor reverses transfers { amount } }
+id kind status account { id } toAccount { id } lines { debit credit amount asset } reverses { id type } reason
+effectiveAt proposedBy proposedAt expiresAt decidedBy decidedAt decision
+entry { id type actor reverses transfers { amount } }
 """
 PROPOSE = f"""
 mutation ($input: ManualJournalInput!, $key: String!) {{
@@ -209,6 +210,45 @@ async def test_a_journal_by_two_operators_that_the_customer_sees(site: Site) -> 
         assert await nodes(desk, JOURNALS, status="PROPOSED") == []
 
 
+FEE = [
+    {"debit": "SETTLED", "credit": "FEES", "amount": "5.00"},
+    {"debit": "FIRM_BANK", "credit": "FBO", "amount": "5.00"},
+]
+GIFT = [{"debit": "SETTLED", "credit": "SETTLED", "amount": "5.00"}]
+
+
+async def test_fees_and_transfers_are_told_as_such_to_whom_they_concern(site: Site) -> None:
+    async with (
+        operator(site) as desk,
+        operator(site) as colleague,
+        site.client() as ann,
+        site.client() as bob,
+    ):
+        anns, bobs = await opened(ann, "10.00"), await opened(bob, "1.00")
+        for asked in (
+            {"kind": "FEE", "accountId": anns, "lines": FEE},
+            {"kind": "TRANSFER", "accountId": anns, "toAccountId": bobs, "lines": GIFT},
+        ):
+            made = (await desk.do(PROPOSE, input={"reason": "As agreed"} | asked))["journal"]
+            done = (await colleague.do(APPROVE, id=made["id"]))["journal"]
+            assert (done["kind"], done["entry"]["type"]) == (asked["kind"], asked["kind"])
+            assert done["toAccount"] == ({"id": bobs} if asked["kind"] == "TRANSFER" else None)
+        assert [each["type"] for each in (await activity(ann, anns))[:2]] == ["TRANSFER", "FEE"]
+        [received, *_] = await activity(bob, bobs)
+        assert (received["type"], (await cash(bob, bobs))["settled"]) == ("TRANSFER", "6.00")
+        assert received["transfers"] == [
+            {
+                "debit": {"kind": "FBO", "balance": None},
+                "credit": {"kind": "SETTLED", "balance": "6.00"},
+                "amount": "5.00",
+            }
+        ]
+        assert await refused(site, desk, REVERSE, input={"entryId": received["id"], "reason": "Undo"}) == (
+            "NOT_REVERSIBLE",
+            ["entryId"],
+        )
+
+
 async def test_a_reversal_that_the_customer_sees(site: Site) -> None:
     async with operator(site) as desk, operator(site) as colleague, site.client() as ann:
         account = await opened(ann, "10.00")
@@ -323,6 +363,15 @@ WRONG: dict[str, tuple[Json, str, list[str]]] = {
     "nine decimals": ({"lines": [SORRY[0] | {"amount": "0.000000001"}]}, "AMOUNT_INVALID", ["lines", "0", "amount"]),
     "far too much": ({"lines": [SORRY[0] | {"amount": "9" * 30}]}, "AMOUNT_INVALID", ["lines", "0", "amount"]),
     "nothing": ({"lines": [SORRY[0] | {"amount": "0.00"}]}, "AMOUNT_INVALID", ["lines", "0", "amount"]),
+    "lines that are no fee": ({"kind": "FEE"}, "KIND_MISMATCH", ["lines", "0"]),
+    "lines that are no transfer": ({"kind": "TRANSFER"}, "KIND_MISMATCH", ["lines"]),
+    "a reversal": ({"kind": "REVERSAL"}, "KIND_MISMATCH", ["kind"]),
+    "a transfer to nobody": ({"kind": "TRANSFER", "lines": GIFT}, "ACCOUNT_REQUIRED", ["toAccountId"]),
+    "a transfer to what is no account": (
+        {"kind": "TRANSFER", "lines": GIFT, "toAccountId": "x"},
+        "ID_INVALID",
+        ["toAccountId"],
+    ),
     "no reason": ({"reason": " "}, "REASON_INVALID", ["reason"]),
     "no account": ({"accountId": None}, "ACCOUNT_REQUIRED", ["accountId"]),
     "no id of an account": ({"accountId": "x"}, "ID_INVALID", ["accountId"]),

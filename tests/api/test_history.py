@@ -1,8 +1,11 @@
 """What was: balances at other times over the API, what a balance is made of, and how far the log is proven."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -19,6 +22,7 @@ from app.ledger.audit import Auditor, prove
 from app.ledger.commit import Batch
 from app.ledger.postings import deposit
 from app.ledger.types import Entry, Journal
+from resolvers import history as resolve_history
 from resolvers.ids import uuid_in
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site
@@ -44,7 +48,9 @@ query ($id: ID!, $kind: LedgerAccountKind!, $symbol: String, $first: Int!, $afte
 RESTATED = """
 query ($id: ID!, $effective: DateTime!, $known: DateTime!) { node(id: $id) { ... on Account {
   restated(effectiveAt: $effective, knownAt: $known) {
-    before { settled { amount } } after { settled { amount } } entries { type lateness }
+    before { settled { amount } } after { settled { amount } }
+    entries(first: 100) { edges { node { type lateness } } }
+    positions(first: 100) { edges { node { instrument { symbol } before after } } }
   }
 } } }"""
 AUDIT = "{ desk { audit { position provenPosition provenAt disagreement } } }"
@@ -115,8 +121,34 @@ async def test_a_time_is_told_anew_when_something_is_dated_back(site: Site) -> N
         assert found == {
             "before": {"settled": {"amount": "10.00"}},
             "after": {"settled": {"amount": "15.00"}},
-            "entries": [{"type": "DEPOSIT", "lateness": "BACKDATED"}],
+            "entries": {"edges": [{"node": {"type": "DEPOSIT", "lateness": "BACKDATED"}}]},
+            "positions": {"edges": []},
         }
+
+
+async def test_what_changed_since_tells_of_shares_and_of_what_was_recorded_in_its_turn(site: Site) -> None:
+    """Known before the trades, told after them: the entries that make the difference are the trades'."""
+    async with site.client() as ann:
+        account = await opened(ann, "1000.00")
+        known = site.world.clock.now().isoformat()
+        site.world.clock.advance(timedelta(minutes=5))
+        for symbol in ("AAPL", "KO"):
+            await placed(ann, account, "BUY", symbol, amount=money("100.00"))
+        await site.world.pass_time(300)
+        at = site.world.clock.now().isoformat()
+        site.world.clock.advance(timedelta(minutes=5))
+        await placed(ann, account, "SELL", "KO", all=True)
+        await site.world.pass_time(300)
+        found = (await ann.ask(RESTATED, id=account, effective=at, known=known))["node"]["restated"]
+        assert (found["before"], found["after"]) == (
+            {"settled": {"amount": "1000.00"}},
+            {"settled": {"amount": "800.00"}},
+        )
+        assert [edge["node"] for edge in found["positions"]["edges"]] == [
+            {"instrument": {"symbol": symbol}, "before": "0.00", "after": "0.99990001"} for symbol in ("AAPL", "KO")
+        ]
+        types = [edge["node"]["type"] for edge in found["entries"]["edges"]]
+        assert sorted(types) == sorted(["ORDER_ACCEPTED", "ORDER_NEW", "ORDER_FILLED"] * 2)
 
 
 async def late_deposit(site: Site, account: str, effective_at: Any) -> None:
@@ -147,6 +179,66 @@ async def test_a_balance_is_explained_down_to_executions(site: Site) -> None:
         assert [each["quantity"] for each in bought["entry"]["order"]["executions"]] == ["2.00"]
         paged = await steps(ann, account, kind="HELD", page=1)
         assert [step["change"] for step in paged] == ["-100.00", "100.00"]
+
+
+DOWN_AND_UP = """
+query ($id: ID!, $kind: LedgerAccountKind!, $symbol: String) { node(id: $id) { ... on Account {
+  explain(kind: $kind, symbol: $symbol, first: 1) { edges { node { change balance entry { id type
+    order { id filledQuantity filledAmount { amount } executions { quantity price { amount } standing }
+      allocation { orderId quantity filledQuantity filledAmount { amount } marketOrder {
+        customersQuantity houseQuantity
+        allocations(first: 10) { edges { node { orderId quantity filledQuantity filledAmount { amount } } } } } } }
+    transfers { asset amount debit { kind book } credit { kind book balance } }
+    proof { index treeSize } block { number rootHash chain }
+  } } } }
+} } }"""
+
+
+async def explained(client: Client, account: str, kind: str, symbol: str | None = None) -> dict[str, Any]:
+    """The newest step of a balance, with everything below and above it."""
+    found = (await client.ask(DOWN_AND_UP, id=account, kind=kind, symbol=symbol))["node"]["explain"]["edges"]
+    step: dict[str, Any] = found[0]["node"]
+    return step
+
+
+async def test_a_balance_is_explained_down_to_transfers_and_up_to_its_block(site: Site) -> None:
+    """Balance, entry, order, executions, its part of them, transfers; and the proof and the block that hold it."""
+    async with site.client() as ann, site.client() as bob, site.client(roles=[Role.OPERATOR]) as operator:
+        owners = {await opened(client, "1000.00"): client for client in (ann, bob)}
+        for dollars, (account, client) in zip(("100.00", "33.33"), owners.items(), strict=True):
+            await placed(client, account, "BUY", "AAPL", amount=money(dollars))
+        await site.world.pass_time(300)
+        for account, client in owners.items():
+            step = await explained(client, account, "POSITION", "AAPL")
+            order, moved = step["entry"]["order"], step["entry"]["transfers"]
+            mine = order["allocation"]
+            assert mine.pop("marketOrder") is None, "what others have of it is not theirs to see"
+            assert (mine["orderId"], mine["filledAmount"]) == (order["id"], order["filledAmount"])
+            assert mine["filledQuantity"] == order["filledQuantity"] == step["change"]
+            assert [(each["asset"], each["amount"], each["credit"]["kind"]) for each in moved] == [
+                ("AAPL", step["change"], "POSITION"),
+                ("USD", order["filledAmount"]["amount"], "MARKET_ORDER"),
+            ]
+            assert [each["credit"]["balance"] for each in moved] == [step["balance"], None]
+            held = await explained(client, account, "HELD")
+            assert (held["entry"]["id"], held["change"]) == (step["entry"]["id"], f"-{moved[1]['amount']}")
+            seen = await explained(operator, account, "POSITION", "AAPL")
+            dealt = seen["entry"]["order"]["allocation"]["marketOrder"]
+            lines = [edge["node"] for edge in dealt["allocations"]["edges"]]
+            assert (len(lines), mine in lines) == (2, True)
+            customers = Decimal(dealt["customersQuantity"])
+            assert sum(Decimal(line["filledQuantity"]) for line in lines) == customers
+            whole = sum(Decimal(each["quantity"]) for each in order["executions"])
+            assert customers + Decimal(dealt["houseQuantity"]) == whole
+            assert (step["entry"]["proof"], step["entry"]["block"]) == (None, None), "not sealed yet"
+        await fill_up(site, 1_024)
+        size = await site.world.seal()
+        for account, client in owners.items():
+            entry = (await explained(client, account, "POSITION", "AAPL"))["entry"]
+            assert entry["proof"]["treeSize"] == size
+            assert entry["block"]["number"] == entry["proof"]["index"] // 1_024 == 0
+            root = base64.b64decode(entry["block"]["rootHash"])
+            assert base64.b64decode(entry["block"]["chain"]) == sha256(bytes(32) + root).digest()
 
 
 async def steps(
@@ -239,6 +331,37 @@ async def test_what_is_proven_stands_beside_what_is_recorded(site: Site) -> None
             again = (await operator.ask(REPLAY, id=account, zero=zero))["desk"]["replay"]
             assert again["agrees"] is True
             assert again["entries"] > 5
+
+
+async def test_a_replay_that_is_too_long_is_refused_and_goes_on_from_snapshots(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve_history, "MAX_REPLAYED", 1_500)
+    async with site.client() as ann, site.client(roles=[Role.OPERATOR]) as operator:
+        account = await opened(ann, "10.00")
+        assert (await operator.ask(REPLAY, id=account, zero=True))["desk"]["replay"]["agrees"] is True
+        await many_deposits(site, account, 1_000)
+        for zero in (True, False):
+            [error] = await refused(operator, REPLAY, id=account, zero=zero)
+            assert error["extensions"] == {"code": "TOO_LONG", "path": ["accountId"]}
+            assert "`wealthgraph replay`" in error["message"]
+        async with site.world.pool.acquire() as connection:
+            await prove(connection, site.world.commits.journal, site.world.clock)
+        [error] = await refused(operator, REPLAY, id=account, zero=True)
+        assert error["extensions"]["code"] == "TOO_LONG"
+        found = (await operator.ask(REPLAY, id=account, zero=False))["desk"]["replay"]
+        assert (found["agrees"], found["entries"] < 1_500) == (True, True)
+
+
+async def many_deposits(site: Site, account: str, count: int) -> None:
+    found = await site.world.account(uuid_in(account, "Account"))
+
+    async def post(batch: Batch, commands: Any) -> list[None]:
+        event = NewEvent(found.book_id, EventType.DEPOSIT, "test", batch.effective_at)
+        await batch.post_facts([Entry(event, deposit(batch.journal, found.book_id, UNIT))] * count)
+        return [None] * len(commands)
+
+    await site.world.commits.submit(post, None)
 
 
 async def test_the_auditor_stops_at_what_disagrees_and_raises_the_alarm_once(site: Site, database_url: str) -> None:

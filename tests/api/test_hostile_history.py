@@ -1,6 +1,6 @@
 """Attacks over the API: times that can't be, what was archived, hostile places in lists, other people's accounts."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from app.kernel.ids import new_id
 from app.kernel.principal import Role
 from app.ledger.audit import prove
 from resolvers.ids import encode_cursor, encode_id
+from tests.accounting.keeping import Keeping
 from tests.api.operations import DEPOSIT, ORDER_EVENTS, money, opened, placed
 from tests.api.site import Client, Site
 from tests.api.test_accounting import PROPOSE, RECONCILE, SORRY, TRIAL_BALANCE, other_tenant
@@ -127,6 +128,33 @@ async def test_a_trial_balance_that_is_archived_is_refused_or_right(
         await archived(site, database_url, tmp_path)
         answer = await desk.answer(TRIAL_BALANCE, at=before["cursor"])
         assert "errors" in answer or answer["data"]["desk"]["trialBalance"] == before
+
+
+LEDGER = """
+query ($from: Date) { desk { generalLedger(first: 1, from: $from) { historyFrom edges { cursor } } } }
+"""
+
+
+async def test_a_general_ledger_says_what_of_its_days_is_archived(
+    site: Site, database_url: str, tmp_path: Path
+) -> None:
+    await small_partitions(database_url)
+    async with site.client() as ann, operator(site) as desk:
+        account = await opened(ann, "10.00")
+        await deposits(ann, account, 8)
+        last = site.world.clock.now()
+        assert (await desk.ask(LEDGER))["desk"]["generalLedger"]["historyFrom"] is None
+        await site.world.jump(datetime(2026, 11, 27, 15, tzinfo=UTC))
+        await Keeping(site.world).bookkeeper.run_due()
+        await deposits(ann, account, 8)
+        async with site.world.pool.acquire() as connection:
+            await prove(connection, site.world.commits.journal, site.world.clock)
+        await take_out(database_url, site.world.commits.journal.id, tmp_path, last + timedelta(seconds=1))
+        found = (await desk.ask(LEDGER))["desk"]["generalLedger"]
+        assert len(found["edges"]) == 1
+        assert datetime.fromisoformat(found["historyFrom"]) == last
+        later = (await desk.ask(LEDGER, **{"from": "2026-11-27"}))["desk"]["generalLedger"]
+        assert (later["historyFrom"], len(later["edges"])) == (None, 1), "nothing of these days is archived"
 
 
 async def test_events_from_a_cursor_that_is_archived_are_not_lost_silently(

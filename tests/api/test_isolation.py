@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from app.accounting.business_days import ends_at
 from app.accounting.close_day import CloseDay, close_days
-from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
+from app.accounting.types import Line
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.corporate_actions.types import ActionKind
@@ -263,6 +263,7 @@ async def test_the_engine_writes_the_ledger_through_its_functions_only(two: Two)
     assert rows == []
     for statement in (
         "INSERT INTO ledger.idempotency DEFAULT VALUES",
+        "DELETE FROM ledger.idempotency",
         "SELECT ledger.add_partition(1)",
         "UPDATE ledger.audit SET proven = 10",
         "UPDATE ledger.event SET actor = 'nobody'",

@@ -11,8 +11,8 @@ import pytest_asyncio
 from app.accounting.business_days import ends_at
 from app.accounting.close_day import CloseDay, close_days
 from app.accounting.decide import Decide, approve
-from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
+from app.accounting.types import Line
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.cases.work import Note, note
@@ -79,6 +79,15 @@ OPERATORS = {
     "changes of a close",
     "manualJournals",
     "reconciliations",
+}
+RESTATED = """
+query ($id: ID!, %s) { node(id: $id) { ... on Account {
+  restated(effectiveAt: "2026-11-26T00:00:00Z", knownAt: "2026-11-25T00:00:00Z") { page: %s }
+} } }"""
+LISTS |= {
+    "restated entries": RESTATED % (VARIABLES, f"entries({PAGE}) {{ {EDGES} }}"),
+    "restated positions": RESTATED
+    % (VARIABLES, f"positions({PAGE}) {{ {EDGES.replace('node { id }', 'node { instrument { symbol } }')} }}"),
 }
 SYMBOLS = ("AAPL", "KO", "MSFT", "PEP", "XOM", "BTC", "ETH")
 

@@ -62,7 +62,6 @@ CODES: dict[str, list[type[StrEnum]]] = {
 }
 #: What belongs to one thing and can't grow without it: no pages needed.
 BOUNDED = {
-    "Restatement.entries",
     "Shortage.holds",
     "CustomerReserve.lines",
     "DailyClose.custody",

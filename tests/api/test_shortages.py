@@ -6,6 +6,8 @@ import pytest
 
 from tests.api.operations import money, opened, placed
 from tests.api.site import Client, Site
+from tests.api.test_accounting import APPROVE, PROPOSE
+from tests.api.test_risk import operator
 
 pytestmark = pytest.mark.asyncio
 
@@ -17,6 +19,12 @@ mutation ($account: ID!, $amount: MoneyInput!, $key: String!) {{
 PLACE = f"""
 mutation ($input: OrderInput!, $key: String!) {{
   placeOrder(input: $input, idempotencyKey: $key) {{ errors {{ code {SHORTAGE} }} }}
+}}"""
+
+
+APPROVE_SHORT = f"""
+mutation ($id: ID!, $key: String!) {{
+  approveManualJournal(journalId: $id, idempotencyKey: $key) {{ errors {{ code {SHORTAGE} }} }}
 }}"""
 
 
@@ -63,6 +71,40 @@ async def test_shares_behind_open_sales_are_named(site: Site) -> None:
             "AAPL", "1.00", "0.50", "0.50",
         ]  # fmt: skip
         assert [each["order"]["id"] for each in short["shortage"]["holds"]] == [sale]
+
+
+async def test_so_does_a_journal_by_hand(site: Site) -> None:
+    async with operator(site) as desk, operator(site) as colleague, site.client() as ann:
+        account = await opened(ann, "100.00")
+        order = await placed(ann, account, "BUY", "KO", amount=money("30.00"))
+        fee = [
+            {"debit": "SETTLED", "credit": "FEES", "amount": "80.00"},
+            {"debit": "FIRM_BANK", "credit": "FBO", "amount": "80.00"},
+        ]
+        asked = {"kind": "FEE", "accountId": account, "lines": fee, "reason": "For the year"}
+        made = (await desk.do(PROPOSE, input=asked))["journal"]
+        found = await refusal(colleague, APPROVE_SHORT, id=made["id"])
+        assert found == {
+            "code": "INSUFFICIENT",
+            "shortage": {
+                "asset": "USD",
+                "needed": "80.00",
+                "available": "70.00",
+                "missing": "10.00",
+                "holds": [{"held": "30.00", "order": {"id": order, "side": "BUY", "instrument": {"symbol": "KO"}}}],
+            },
+        }
+        own = (await refusal(desk, APPROVE_SHORT, id=made["id"]))["shortage"]
+        assert own is None, "four eyes are no shortage"
+
+
+async def test_what_the_firm_has_not_got_is_held_by_nobody(site: Site) -> None:
+    async with operator(site) as desk, operator(site) as colleague:
+        lines = [{"debit": "FEES", "credit": "CASH", "amount": "1.00"}]
+        made = (await desk.do(PROPOSE, input={"lines": lines, "reason": "Moved"}))["journal"]
+        found = (await refusal(colleague, APPROVE_SHORT, id=made["id"]))["shortage"]
+        assert found == {"asset": "USD", "needed": "1.00", "available": "0.00", "missing": "1.00", "holds": []}
+        assert (await colleague.do(APPROVE, id=made["id"]))["errors"][0]["code"] == "INSUFFICIENT"
 
 
 async def test_other_refusals_fall_short_of_nothing(site: Site) -> None:

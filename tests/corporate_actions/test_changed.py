@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.accounting.decide import Decide, approve
-from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
+from app.accounting.types import Line
 from app.corporate_actions.types import ActionKind, ActionStatus
 from app.kernel.errors import Refusal
 from app.kernel.money import UNIT

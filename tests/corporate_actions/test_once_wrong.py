@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from app.accounting.decide import Decide, approve
-from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
+from app.accounting.types import Line
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
 from app.clients.close import CloseAccount

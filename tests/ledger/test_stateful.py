@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from app.infra.database import api_engine, reading
 from app.kernel.clock import ManualClock
 from app.kernel.events import EventType, NewEvent
+from app.kernel.paging import PageOf
 from app.ledger.adding_up import SNAPSHOT_EVERY
 from app.ledger.audit import prove
 from app.ledger.chart import USD, Kind, address, book_of
@@ -156,17 +157,16 @@ async def look_back(play: Play, url: str) -> None:
                 found = await cash_at(connection, journal.id, book, AsEffective(at, position))
                 assert found.settled == play.settled(book, counted)
 
-                told = await restated_since(connection, journal.id, book, at, position, 100)
-                latest = [max(each.effective_at for each in play.log[: index + 1]) for index in range(len(play.log))]
-                late = [
+                since = [
                     each.position
-                    for each, until in zip(play.log, latest, strict=True)
-                    if each.position > position
-                    and each.book == book
-                    and each.effective_at <= at
-                    and each.effective_at < until
+                    for each in play.log
+                    if each.position > position and each.book == book and each.effective_at <= at
                 ]
-                assert [each.position for each in told] == late
+                page: PageOf[int] = PageOf(play.random.randint(1, 100), backward=play.random.random() < 0.5)
+                told = await restated_since(connection, journal.id, book, at, position, page)
+                expected_page = since[-page.limit :] if page.backward else since[: page.limit]
+                assert [each.position for each in told.items] == expected_page
+                assert (told.has_previous if page.backward else told.has_next) is (len(since) > page.limit)
     finally:
         await engine.dispose()
 

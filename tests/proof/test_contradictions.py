@@ -8,12 +8,13 @@ import pytest
 from app.cases.reads import cases
 from app.cases.types import CaseKind, SubjectType
 from app.kernel.paging import PageOf
-from app.proof.checkpoint import Checkpoint, open_checkpoint
+from app.proof.checkpoint import FIRST, Checkpoint, open_checkpoint
 from app.proof.keys import KeyRing
 from app.proof.nodes import root_at
 from app.proof.publisher import AlreadyPublished
 from app.proof.reads import newest_checkpoint
 from app.proof.seal import Contradiction
+from app.proof.verify import verify
 from app.proofs import sealer_of
 from tests.proof.publishing import MemoryPublisher, new_seals
 from tests.proof.sealed import attacking, fill_up
@@ -83,6 +84,58 @@ async def test_checkpoints_that_vanish_from_the_database_still_bind(database_url
         await world.investor(10)
         with pytest.raises(Contradiction, match="the first 4 entries"):
             await world.seal()
+
+
+async def test_a_publisher_that_lost_everything_is_told_of(database_url: str) -> None:
+    """As when a restored server was given an empty folder: nothing is signed as if the log had just begun."""
+    async with running(database_url) as world:
+        await world.investor(10)
+        await world.seal()
+        world.seals = replace(world.seals, publisher=MemoryPublisher())
+        await world.investor(10)
+        with pytest.raises(Contradiction, match="a checkpoint of 2 entries was published, but none is there any more"):
+            await world.seal()
+
+
+async def test_after_a_restore_to_an_earlier_moment_the_log_goes_on_under_a_new_name(database_url: str) -> None:
+    async with running(database_url) as world:
+        await world.investor(10)
+        await world.seal()
+        later = replace(published(world)[0], size=5, previous=published(world)[0].hash)
+        note = world.seals.keys.signer(later.origin).sign(later.text)
+        world.seals.publisher.publish(later.origin, later.size, note)  # and then the database was restored
+        working = sealer_of(world.pool, world.writers, world.seals, world.clock)
+        await working.run_due()
+        await world.investor(10)
+        world.clock.advance(timedelta(minutes=1))
+        await working.run_due()
+        async with world.read() as connection:
+            [case] = (await cases(connection, world.commits.journal.tenant_id, None, PageOf(10))).items
+        assert "a checkpoint of 5 entries was published, but the log has 4" in case.summary
+        assert "restored to an earlier moment" in case.summary
+        assert "new PROOF_ORIGIN" in case.summary
+        world.seals = replace(world.seals, base="again.example")
+        assert await world.seal() == 5, "what the case told is sealed too"
+        await world.investor(10)
+        assert await world.seal() == 7
+        first, second = published(world)
+        assert (first.size, first.previous, second.previous) == (5, FIRST, first.hash)
+        await agrees(world)
+
+
+async def test_what_another_name_was_given_to_is_checked_too(database_url: str) -> None:
+    async with running(database_url) as world:
+        await world.investor(10)
+        await world.seal()
+        world.seals = replace(world.seals, base="again.example")
+        await world.investor(10)
+        await world.seal()
+        await agrees(world)
+        async with attacking(database_url) as superuser:
+            await superuser.execute("UPDATE ledger.checkpoint SET note = note || 'more' WHERE size = 2")
+        async with world.pool.acquire() as connection:
+            found = await verify(connection, world.seals, world.commits.journal)
+        assert found.faults == ["the checkpoint at 2, under another name, is not in the database as it was published"]
 
 
 async def test_a_forged_checkpoint_is_never_published(database_url: str) -> None:
