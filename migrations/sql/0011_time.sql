@@ -357,25 +357,22 @@ BEGIN
     OR (SELECT count(DISTINCT id) FROM unnest(p_books) AS u(id)) <> cardinality(p_books) THEN
     RAISE EXCEPTION 'books and accounts must be named once each';
   END IF;
-  SELECT array_agg(f.sequence), array_agg(f.closed) INTO book_seq, book_shut FROM (
-    SELECT b.sequence, b.closed FROM unnest(p_books) WITH ORDINALITY AS u(id, place)
-    LEFT JOIN book b ON b.id = u.id AND b.journal_id = p_journal ORDER BY u.place) AS f;
+  SELECT array_agg(b.sequence ORDER BY u.place), array_agg(b.closed ORDER BY u.place) INTO book_seq, book_shut
+  FROM unnest(p_books) WITH ORDINALITY AS u(id, place) LEFT JOIN book b ON b.id = u.id AND b.journal_id = p_journal;
   b := array_position(book_seq, NULL);
   IF b IS NOT NULL THEN RAISE EXCEPTION 'book % is not in journal %', p_books[b], p_journal; END IF;
 
   -- Balances are numeric: a bigint of 1e-8 ends at 92 billion, which one bank's deposits can pass.
-  SELECT array_agg(f.balance), array_agg(f.sequence), array_agg(f.may_be_negative), array_agg(f.closed)
-  INTO bal, seq, negative, shut FROM (
-    SELECT coalesce(a.balance, 0) AS balance, coalesce(a.sequence, 0) AS sequence, a.closed,
-           CASE WHEN a.journal_id = p_journal THEN a.may_be_negative END AS may_be_negative
-    FROM unnest(p_accounts) WITH ORDINALITY AS u(id, place) LEFT JOIN account a ON a.id = u.id ORDER BY u.place) AS f;
+  SELECT array_agg(coalesce(a.balance, 0) ORDER BY u.place), array_agg(coalesce(a.sequence, 0) ORDER BY u.place),
+         array_agg(CASE WHEN a.journal_id = p_journal THEN a.may_be_negative END ORDER BY u.place), array_agg(a.closed ORDER BY u.place)
+  INTO bal, seq, negative, shut FROM unnest(p_accounts) WITH ORDINALITY AS u(id, place) LEFT JOIN account a ON a.id = u.id;
   -- An account that nothing has moved yet may exist if it is of a book of this journal and of a kind that such books have.
   IF array_position(negative, NULL) IS NOT NULL THEN
-    SELECT array_agg(f.may_be_negative), array_agg(f.closed), array_agg(f.fresh) INTO negative, shut, fresh FROM (
-      SELECT coalesce(u.negative, k.may_be_negative) AS may_be_negative, coalesce(u.shut, b.closed) AS closed, u.negative IS NULL AS fresh
-      FROM unnest(p_accounts, negative, shut) WITH ORDINALITY AS u(id, negative, shut, place)
-      LEFT JOIN book b ON u.negative IS NULL AND b.id = u.id >> 25 AND b.journal_id = p_journal
-      LEFT JOIN account_kind k ON k.id = u.id & 31 AND k.book_kind = b.kind ORDER BY u.place) AS f;
+    SELECT array_agg(coalesce(u.negative, k.may_be_negative) ORDER BY u.place), array_agg(coalesce(u.shut, b.closed) ORDER BY u.place),
+           array_agg(u.negative IS NULL ORDER BY u.place) INTO negative, shut, fresh
+    FROM unnest(p_accounts, negative, shut) WITH ORDINALITY AS u(id, negative, shut, place)
+    LEFT JOIN book b ON u.negative IS NULL AND b.id = u.id >> 25 AND b.journal_id = p_journal
+    LEFT JOIN account_kind k ON k.id = u.id & 31 AND k.book_kind = b.kind;
     d := array_position(negative, NULL);
     IF d IS NOT NULL THEN RAISE EXCEPTION 'account % is none of journal %', p_accounts[d], p_journal; END IF;
   END IF;
