@@ -68,7 +68,11 @@ async def _seal(connection: EngineConnection, seals: Seals, journal: Journal, no
 async def _last_published(connection: EngineConnection, seals: Seals, journal: Journal) -> Checkpoint | None:
     """What we are bound to: the newest checkpoint that the publisher has, once the log was found to begin with it."""
     origin = seals.origin(journal)
+    # Asked first, as another sealer may publish meanwhile: the publisher had taken that one by then.
+    told: int = await connection.fetchval(_TOLD, journal.id)
     newest = await asyncio.to_thread(seals.publisher.newest, origin)
+    if (newest or 0) < told:
+        raise Contradiction(f"a checkpoint of {told} entries was published, and the publisher has it no more")
     if newest is None:
         return None
     note = await asyncio.to_thread(seals.publisher.read, origin, newest)
@@ -119,6 +123,7 @@ async def _publish(
     await connection.execute(_PUBLISHED, journal.id, made.size, now)
 
 
+_TOLD = "SELECT coalesce(max(size), 0) FROM ledger.publication WHERE journal_id = $1"
 _HEAD = "SELECT position FROM ledger.journal_head WHERE journal_id = $1"
 _WAITING = """
 SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1

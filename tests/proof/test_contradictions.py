@@ -14,6 +14,7 @@ from app.proof.nodes import root_at
 from app.proof.publisher import AlreadyPublished
 from app.proof.reads import newest_checkpoint
 from app.proof.seal import Contradiction
+from app.proof.verify import verify
 from app.proofs import sealer_of
 from tests.proof.publishing import MemoryPublisher, new_seals
 from tests.proof.sealed import attacking, fill_up
@@ -83,6 +84,26 @@ async def test_checkpoints_that_vanish_from_the_database_still_bind(database_url
         await world.investor(10)
         with pytest.raises(Contradiction, match="the first 4 entries"):
             await world.seal()
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_publisher_that_lost_its_newest_checkpoints_is_a_contradiction(database_url: str, left: int) -> None:
+    """An empty folder in the place of the one that was published to would bind nobody to anything."""
+    async with running(database_url) as world:
+        alarms, publisher = Alarms(), MemoryPublisher()
+        world.seals = replace(world.seals, publisher=publisher)
+        for _ in range(2):
+            await world.investor(10)
+            await world.seal()
+        for place in sorted(publisher.notes)[left:]:
+            del publisher.notes[place]
+        await world.investor(10)
+        world.clock.advance(timedelta(minutes=1))
+        await sealer(world, alarms).run_due()
+        assert alarms.heard == ["a checkpoint of 4 entries was published, and the publisher has it no more"]
+        async with world.pool.acquire() as connection:
+            found = await verify(connection, world.seals, world.commits.journal)
+        assert found.faults == ["the checkpoint of 4 entries was published, and the publisher has it no more"]
 
 
 async def test_a_forged_checkpoint_is_never_published(database_url: str) -> None:
