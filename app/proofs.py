@@ -72,7 +72,14 @@ async def verify_all(
 
 def _report(journal: Journal, found: Verified) -> list[str]:
     what = f"{found.entries:,} entries in {found.blocks:,} full blocks, {found.checkpoints:,} published checkpoints"
-    verdict = [f"  DISAGREEMENT: {fault}" for fault in found.faults] or ["  The log is the one that was signed."]
+    verdict = [f"  DISAGREEMENT: {fault}" for fault in found.faults]
+    if found.unread:
+        verdict.append(f"  The first {found.unread:,} entries are archived and were not read: name the --archive.")
+    if not found.checkpoints and found.entries:
+        verdict.append("  No checkpoint is published yet: there is nothing to compare it with.")
+    elif not found.faults:
+        which = f"From position {found.unread + 1:,} on, the log" if found.unread else "The log"
+        verdict.append(f"  {which} is the one that was signed.")
     return [f"Journal {journal.id} of tenant {journal.tenant_id}: {what}.", *verdict]
 
 

@@ -16,6 +16,7 @@ from app.kernel.clock import ManualClock
 from app.ledger.archive.parts import open_store
 from app.ledger.audit import prove
 from app.proof.verify import Verified, verify
+from app.proofs import verify_all
 from tests.proof.sealed import Sealed, engine
 
 pytestmark = pytest.mark.asyncio
@@ -69,6 +70,19 @@ async def test_what_was_archived_is_what_was_signed(sealed: Sealed, sealed_url: 
         assert found.faults == []
         assert found.entries >= sealed.sizes[-1]
         assert found.checkpoints == len(sealed.sizes)
+        assert found.unread == (0 if place else 2_048)
+
+
+async def test_what_was_not_read_is_not_said_to_be_true(sealed: Sealed, sealed_url: str, archive: Path) -> None:
+    said: list[str] = []
+    assert await verify_all(sealed_url, sealed.seals, None, said.append)
+    assert said[1:] == [
+        "  The first 2,048 entries are archived and were not read: name the --archive.",
+        "  From position 2,049 on, the log is the one that was signed.",
+    ]
+    said.clear()
+    assert await verify_all(sealed_url, sealed.seals, None, said.append, str(archive))
+    assert said[1:] == ["  The log is the one that was signed."]
 
 
 async def test_an_archive_that_was_rewritten_with_its_hashes_is_found_out(
