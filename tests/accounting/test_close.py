@@ -7,13 +7,18 @@ import asyncpg
 import pytest
 
 from app.accounting.bookkeeper import Bookkeeper
+from app.accounting.close_day import close_days, next_to_close
 from app.accounting.decide import Decide, approve
 from app.accounting.lines import Line
 from app.accounting.propose import ProposeJournal, propose_journals
 from app.accounting.reads import changes_since
+from app.banking.deposit import deposit
+from app.banking.types import CashMovement
+from app.kernel.clock import ManualClock
 from app.kernel.money import UNIT
 from app.kernel.paging import PageOf
 from app.ledger.chart import USD, Kind
+from app.ledger.commit import GroupCommit
 from app.market.types import Side
 from tests.accounting.keeping import ANN, BOB, Keeping
 from tests.world import World, running
@@ -87,6 +92,37 @@ async def test_what_comes_later_for_a_day_does_not_change_its_close_but_is_shown
         assert await keeping.closes() == [close]
         assert (await keeping.books(close.position)).hash == close.hash
         assert await changes(world, keeping) == [journal.position]
+
+
+async def test_what_was_being_committed_as_the_day_ended_is_in_its_close(database_url: str) -> None:
+    """It had its time, but was not there to be seen yet when the day was added up."""
+    async with running(database_url) as world:
+        keeping, investor = Keeping(world), await world.investor(100)
+        lagging = ManualClock(world.clock.now() + timedelta(hours=1))
+        other = GroupCommit(
+            world.pool, world.commits.journal, clock=lagging, market_clock=lagging, ring=lambda *_: None
+        )
+        writing = asyncio.create_task(other.run())
+        await world.jump(noon(FRIDAY))
+        async with world.pool.acquire() as connection:
+            found = await next_to_close(connection, world.commits.journal.id, FRIDAY)
+        assert found is not None
+        await other.submit(deposit, CashMovement(investor.book_id, UNIT, "test"))
+        deposited = await keeping.head()
+        assert await world.commits.submit(close_days, found) is None
+        assert await keeping.closes() == []
+        await keeping.bookkeeper.run_due()
+        [close] = await keeping.closes()
+        assert close.position == deposited
+        assert close.hash == (await keeping.books(deposited)).hash
+        await other.submit(deposit, CashMovement(investor.book_id, UNIT, "test"))
+        assert (await times(world))[-1] >= close.ends_at, "whoever lags behind is too late from now on"
+        writing.cancel()
+
+
+async def times(world: World) -> list[datetime]:
+    rows = await world.pool.fetch("SELECT effective_at FROM ledger.event ORDER BY position")
+    return [row["effective_at"] for row in rows]
 
 
 async def changes(world: World, keeping: Keeping) -> list[int]:
