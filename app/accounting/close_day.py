@@ -19,7 +19,7 @@ from app.accounting.trial_balance import Total, TrialBalance
 from app.accounting.types import DailyClose, Missing
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
-from app.infra.database import EngineConnection
+from app.infra.database import EngineConnection, one_moment
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_text
@@ -47,7 +47,7 @@ class CloseDay:
 
 async def next_to_close(connection: EngineConnection, journal_id: int, today: date) -> CloseDay | None:
     """The oldest business date before ``today`` that is not closed, with its books; None if there is none."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with one_moment(connection):
         last = await connection.fetchrow(_LAST, journal_id)
         if last is None:
             first = await connection.fetchval(_BEGUN, journal_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.infra.database import EngineConnection
+from app.infra.database import EngineConnection, one_moment
 from app.kernel.money import to_units
 from app.ledger.adding_up import Stand, Stretch
 from app.ledger.chart import accounts_of
@@ -26,7 +26,7 @@ async def replay(
     connection: EngineConnection, journal_id: int, book: int | None = None, *, from_snapshots: bool = False
 ) -> Replayed:
     """Add up a journal, or one book of it, from its beginning (``from_snapshots``: from each account's newest one)."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with one_moment(connection):
         archived, head = await bounds(connection, journal_id)
         if book is None:
             whole = await read_stretch(connection, journal_id, archived, head)

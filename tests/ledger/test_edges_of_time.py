@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest_asyncio
 
 from app.accounting.balances import outside_at, trial_balance_at
 from app.archive import archive_all, check_all
-from app.infra.database import ENGINE_ROLE
+from app.infra.database import ENGINE_ROLE, api_engine, driver_of, one_moment, reading
 from app.kernel.clock import ManualClock
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
@@ -276,6 +277,35 @@ async def test_a_reader_of_transfers_then_events_survives_a_detaching(
     finally:
         await reader.close()
         await owner.close()
+
+
+@pytest.mark.parametrize("who", ["api", "engine"])
+async def test_a_partition_that_leaves_takes_no_balance_from_who_began_to_read_before(
+    log: Books, database_url: str, who: str
+) -> None:
+    """What it began with is not in the log any more, and the snapshot of the balances is none that it can see."""
+    for number in range(10):
+        await deposit(log, NOON + number * HOUR)
+    await log.post([], [], [], book=log.customers[1])
+    await prove(log.connection, log.journal, CLOCK)
+    account = address(log.customers[0], USD, Kind.SETTLED)
+    api, owner = api_engine(database_url, 1), await asyncpg.connect(database_url)
+    async with AsyncExitStack() as stack:
+        if who == "api":
+            reader = driver_of(await stack.enter_async_context(reading(api, log.journal.tenant_id)))
+        else:
+            reader = log.connection
+            await stack.enter_async_context(one_moment(reader))
+        head = await reader.fetchval("SELECT position FROM ledger.journal_head WHERE journal_id = $1", log.journal.id)
+        detaching = asyncio.create_task(detach(owner, Manifest(log.journal.id, 0, 10, []), drop=False))
+        await asyncio.wait([detaching], timeout=0.3)
+        rows = await reader.fetch("SELECT * FROM ledger.balances_at($1, $2, $3)", log.journal.id, [account], head)
+        assert [row["balance"] for row in rows] == [10]
+    await detaching
+    rows = await log.connection.fetch("SELECT * FROM ledger.balances_at($1, $2, $3)", log.journal.id, [account], head)
+    assert [row["balance"] for row in rows] == [10]
+    await owner.close()
+    await api.dispose()
 
 
 async def test_nobody_waits_for_a_detaching_that_waits_for_a_long_reader(log: Books, database_url: str) -> None:
