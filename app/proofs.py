@@ -10,6 +10,7 @@ from app.cases.types import CaseKind, Subject, SubjectType
 from app.clients.reads import accounts_by_id
 from app.infra.database import ENGINE_ROLE, EnginePool, api_engine, reading
 from app.kernel.clock import Clock
+from app.ledger.archive.check import balances_contradict
 from app.ledger.archive.parts import open_store
 from app.ledger.books import journals
 from app.ledger.types import Journal
@@ -59,9 +60,11 @@ async def verify_all(
         asked = [each for each in await journals(connection) if tenant in (None, each.tenant_id)]
         if tenant is not None and not asked:
             raise LookupError(f"there is no tenant {tenant}")
-        agree = True
+        agree, store = True, open_store(archive) if archive else None
         for journal in asked:
-            found = await verify(connection, seals, journal, archive=open_store(archive) if archive else None)
+            found = await verify(connection, seals, journal, archive=store)
+            if store and not found.faults and (wrong := await balances_contradict(connection, store, journal.id)):
+                found.faults.append(wrong)
             for line in _report(journal, found):
                 say(line)
             agree = agree and not found.faults

@@ -107,6 +107,35 @@ def rewrite(archive: Path) -> None:
     manifest.write_text(json.dumps(told))
 
 
+@pytest.mark.parametrize("how", ["changed", "made up", "forgotten"])
+async def test_the_balances_that_the_log_begins_with_are_those_of_the_archive(
+    sealed: Sealed, sealed_url: str, archive: Path, how: str
+) -> None:
+    """Of who has moved nothing since, the books say no more than the snapshot does; so both can be changed together."""
+    superuser = await asyncpg.connect(sealed_url)
+    await superuser.execute("SET session_replication_role = replica")
+    await superuser.execute("ALTER TABLE ledger.snapshot DISABLE TRIGGER ALL")
+    await superuser.execute(BALANCES[how])
+    await superuser.close()
+    said: list[str] = []
+    assert not await verify_all(sealed_url, sealed.seals, None, said.append, str(archive))
+    assert "at position 2,048" in said[1], said
+
+
+#: Of an account that stands as it stood where the log begins.
+IDLE = (
+    "WITH idle AS (SELECT min(s.account_id) AS id FROM ledger.snapshot s JOIN ledger.account a ON a.id = s.account_id"
+    " WHERE s.position = 2048 AND a.sequence = s.sequence)"
+)
+BALANCES = {
+    "changed": f"{IDLE}, books AS (UPDATE ledger.account SET balance = balance + 1 WHERE id = (SELECT id FROM idle))"
+    " UPDATE ledger.snapshot SET balance = balance + 1 WHERE account_id = (SELECT id FROM idle)",
+    "made up": f"{IDLE} INSERT INTO ledger.snapshot SELECT journal_id, account_id - 32 * 1000000, position, 7, 1000"
+    " FROM ledger.snapshot WHERE account_id = (SELECT id FROM idle) AND position = 2048",
+    "forgotten": f"{IDLE} DELETE FROM ledger.snapshot WHERE account_id = (SELECT id FROM idle)",
+}
+
+
 async def test_hashes_that_were_changed_in_the_database_are_found_out(
     sealed: Sealed, sealed_url: str, archive: Path
 ) -> None:
