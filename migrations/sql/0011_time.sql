@@ -144,6 +144,8 @@ CREATE TABLE ledger.snapshot (
   PRIMARY KEY (account_id, position)
 );
 CREATE INDEX snapshot_position ON ledger.snapshot (journal_id, position);
+-- Those that no audit wrote: an archive did, or nobody may have.
+CREATE INDEX snapshot_odd ON ledger.snapshot (journal_id, position) WHERE sequence % 1000 <> 0;
 
 -- How far the auditor has come: up to here the log was added up again, and all of it agreed.
 CREATE TABLE ledger.audit (
@@ -204,9 +206,12 @@ END $$;
 -- each call, over all partitions, cost three times as much as the search.
 CREATE FUNCTION ledger.position_at(p_journal integer, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp SET plan_cache_mode = force_generic_plan AS $$
-DECLARE low bigint; high bigint; middle bigint; found timestamptz;
+DECLARE low bigint; high bigint; middle bigint; found timestamptz; begins timestamptz;
 BEGIN
-  SELECT archived, position INTO low, high FROM journal_head WHERE journal_id = p_journal;
+  SELECT archived, position, archived_recorded_at INTO low, high, begins FROM journal_head WHERE journal_id = p_journal;
+  IF low > 0 AND p_at < begins THEN
+    RAISE EXCEPTION 'what was recorded by % is archived: the log of journal % begins at %', p_at, p_journal, begins;
+  END IF;
   WHILE low < high LOOP
     middle := (low + high + 1) / 2;
     SELECT recorded_at INTO found FROM event WHERE journal_id = p_journal AND position = middle;
@@ -482,6 +487,10 @@ BEGIN
   WHERE journal_id = p_journal;
   FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
     EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', name, format('%s_%s_%s', name, p_journal, before));
+    -- The triggers on rows went with the table that it was a part of.
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
+                   format('%s_%s_%s', name, p_journal, before));
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER append_only', format('%s_%s_%s', name, p_journal, before));
   END LOOP;
 END $$;
 

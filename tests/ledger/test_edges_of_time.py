@@ -109,6 +109,66 @@ async def test_a_balance_at_an_effective_time_that_is_archived_is_right_or_refus
     assert found == 4
 
 
+async def test_a_position_at_a_time_that_is_archived_is_right_or_refused(
+    log: Books, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(15):
+        await deposit(log, NOON + number * HOUR)
+    await archived(log, database_url, tmp_path)
+    asked = "SELECT ledger.position_at($1, $2)"
+    assert await log.connection.fetchval(asked, log.journal.id, NOON + 9 * HOUR) == 10
+    with pytest.raises(asyncpg.RaiseError, match="is archived"):
+        await log.connection.fetchval(asked, log.journal.id, NOON + 9 * HOUR - SECOND)
+
+
+async def test_a_stream_that_skips_numbers_is_noticed_though_its_beginning_is_archived(
+    log: Books, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(15):
+        await deposit(log, NOON + number * HOUR)
+    await archived(log, database_url, tmp_path)
+    assert (await prove(log.connection, log.journal, CLOCK)).disagreement is None
+    last = await deposit(log, NOON + 20 * HOUR)
+    superuser = await asyncpg.connect(database_url)
+    await superuser.execute("SET session_replication_role = replica")
+    await superuser.execute("ALTER TABLE ledger.event DISABLE TRIGGER ALL")
+    await superuser.execute("UPDATE ledger.event SET sequence = sequence + 5 WHERE position = $1", last)
+    await superuser.execute("UPDATE ledger.book SET sequence = sequence + 5 WHERE id = $1", log.customers[0])
+    await superuser.close()
+    found = await prove(log.connection, log.journal, CLOCK)
+    assert found.disagreement == f"position {last}: it does not follow from the last event of its book"
+
+
+async def test_what_was_taken_out_of_the_log_can_not_be_changed_either(
+    log: Books, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(15):
+        await deposit(log, NOON + number * HOUR)
+    await prove(log.connection, log.journal, CLOCK)
+    owner = await asyncpg.connect(database_url)
+    await detach(owner, Manifest(log.journal.id, 0, 10, []), drop=False)
+    for table in ("event", "transfer"):
+        for change in ("UPDATE {} SET lateness = 1", "DELETE FROM {}", "TRUNCATE {}"):
+            with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+                await owner.execute(change.format(f"ledger.{table}_{log.journal.id}_0"))
+    await owner.close()
+
+
+async def test_looking_for_snapshots_that_nobody_wrote_does_not_read_all_that_the_auditor_wrote(log: Books) -> None:
+    """It is looked for every second, and there is one snapshot for each 1,000 entries ever."""
+    await log.connection.execute(
+        "SELECT ledger.record_audit($1, 0, 0, now(), NULL, array_agg(n), array_agg(n), array_agg(n * 1000),"
+        " array_agg(n)) FROM generate_series(1, 5000) AS n",
+        log.journal.id,
+    )
+    plan = await log.connection.fetch(
+        "EXPLAIN ANALYZE SELECT min(position) FROM ledger.snapshot"
+        " WHERE journal_id = $1 AND position > 0 AND sequence % 1000 <> 0",
+        log.journal.id,
+    )
+    assert "snapshot_odd" in "".join(row[0] for row in plan), plan
+
+
 async def test_a_balance_at_a_position_that_is_archived_is_right_or_refused(
     log: Books, database_url: str, tmp_path: Path
 ) -> None:
@@ -349,7 +409,7 @@ async def test_an_archive_that_ends_before_the_log_begins_is_found_out(
     assert not agrees, said
 
 
-@pytest.mark.parametrize("what", ["book_id", "sequence", "recorded_at", "lateness"])
+@pytest.mark.parametrize("what", ["book_id", "sequence", "recorded_at", "lateness", "first"])
 async def test_archived_events_that_do_not_follow_from_each_other_are_found_out(
     log: Books, database_url: str, tmp_path: Path, what: str
 ) -> None:
@@ -365,8 +425,11 @@ async def test_archived_events_that_do_not_follow_from_each_other_are_found_out(
         "sequence": polars.lit(7),
         "recorded_at": polars.lit(NOON).dt.offset_by("-9d"),
         "lateness": polars.lit(2),
+        "first": polars.col("sequence") + 3,
     }[what]
-    changed = polars.when(polars.col("position") == 5).then(value).otherwise(polars.col(what)).alias(what)
+    which = polars.lit(value=True) if what == "first" else polars.col("position") == 5
+    what = "sequence" if what == "first" else what
+    changed = polars.when(which).then(value).otherwise(polars.col(what)).alias(what)
     before = hashlib.sha256(events.read_bytes()).hexdigest()
     frame.with_columns(changed.cast(frame.schema[what])).write_parquet(events)
     after = hashlib.sha256(events.read_bytes()).hexdigest()

@@ -86,7 +86,7 @@ class Story:
             position, book, sequence, recorded_at, effective_at, lateness = row
             behind = self.effective_at - effective_at if effective_at < self.effective_at else timedelta()
             late = 0 if not behind else 1 if behind <= timedelta(minutes=1) else 2
-            follows = sequence == self.sequences.get(book, sequence - 1) + 1
+            follows = sequence == self.sequences.get(book, 0) + 1
             if not follows or recorded_at < self.recorded_at or lateness != late:
                 raise ArchiveBroken(f"position {position}: the event does not follow from those before it")
             self.sequences[book] = sequence
