@@ -93,6 +93,7 @@ BEGIN
     IF name = 'event' THEN
       EXECUTE format('CREATE UNIQUE INDEX ON %I (book_id, sequence)', made);
       EXECUTE format('CREATE INDEX ON %I (position) WHERE lateness > 0', made);
+      EXECUTE format('CREATE INDEX ON %I (position) WHERE lateness = 2', made);
     ELSE
       EXECUTE format('CREATE INDEX ON %I (debit_account_id, position)', made);
       EXECUTE format('CREATE INDEX ON %I (credit_account_id, position)', made);

@@ -1,12 +1,17 @@
 """The daily close: one for each business date, the same whoever makes it and however late, and never changed."""
 
 import asyncio
+import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import event
 
 from app.accounting.bookkeeper import Bookkeeper
+from app.accounting.business_days import ends_at
 from app.accounting.close_day import close_days, next_to_close
 from app.accounting.decide import Decide, approve
 from app.accounting.lines import Line
@@ -14,11 +19,14 @@ from app.accounting.propose import ProposeJournal, propose_journals
 from app.accounting.reads import changes_since
 from app.banking.deposit import deposit
 from app.banking.types import CashMovement
+from app.infra.database import driver_of
 from app.kernel.clock import ManualClock
+from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
 from app.kernel.paging import PageOf
 from app.ledger.chart import USD, Kind
-from app.ledger.commit import GroupCommit
+from app.ledger.commit import Batch, GroupCommit
+from app.ledger.types import Entry
 from app.market.types import Side
 from tests.accounting.keeping import ANN, BOB, Keeping
 from tests.world import World, running
@@ -129,6 +137,50 @@ async def changes(world: World, keeping: Keeping) -> list[int]:
     async with world.read() as api:
         page = await changes_since(api, (await keeping.closes())[0], PageOf(10))
     return [event.position for event in page.items]
+
+
+async def test_changes_are_found_among_all_that_came_late_since(database_url: str) -> None:
+    """A minute late is usual, and there is a lot of it: none of the days since is looked through."""
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        await world.investor(100)
+        wednesday = world.clock.now()
+        late = timedelta(seconds=30)
+        await world.jump(ends_at(WEDNESDAY) - late / 2)
+        await posting(world, [world.clock.now()])
+        await world.jump(ends_at(WEDNESDAY) + late / 2)
+        await posting(world, [world.clock.now(), world.clock.now() - late, ends_at(WEDNESDAY)])
+        await world.jump(noon(FRIDAY))
+        await posting(world, [world.clock.now(), wednesday, *[world.clock.now() - late] * 3_000, wednesday])
+        await keeping.bookkeeper.run_due()
+        [close] = await keeping.closes()
+        base, head = close.position, await keeping.head()
+        expected = [base + 2, base + 5, base + 3_006]
+        assert await changes(world, keeping) == expected
+        async with world.read() as api:
+            for asked, of in ((PageOf(2), expected[:2]), (PageOf(9, after=base + 2), expected[1:])):
+                assert [each.position for each in (await changes_since(api, close, asked)).items] == of
+            back = await changes_since(api, close, PageOf(2, before=head, backward=True))
+            assert [each.position for each in back.items] == expected[1:]
+            assert back.has_previous
+            statements: list[tuple[str, Any]] = []
+            event.listen(world.api.sync_engine, "before_cursor_execute", lambda *told: statements.append(told[2:4]))
+            await changes_since(api, close, PageOf(9))
+            statement, arguments = statements[0]
+            plan = await driver_of(api).fetch(f"EXPLAIN (ANALYZE, FORMAT TEXT) {statement}", *arguments)
+            filtered = [int(found) for row in plan for found in re.findall(r"Removed by Filter: (\d+)", row[0])]
+            assert sum(filtered) < 100, plan
+
+
+async def posting(world: World, times: Sequence[datetime]) -> None:
+    """Entries of nobody in particular that took effect at these times."""
+
+    async def post(batch: Batch, commands: Sequence[int]) -> list[int]:
+        house = batch.journal.house
+        await batch.post_facts([Entry(NewEvent(house, EventType.HOUSE_FUNDED, "test", at)) for at in times])
+        return list(commands)
+
+    await world.commits.submit(post, 1)
 
 
 async def test_books_that_do_not_add_up_are_a_case(database_url: str) -> None:
