@@ -86,8 +86,11 @@ def _report(journal: Journal, found: Verified) -> list[str]:
     return [f"Journal {journal.id} of tenant {journal.tenant_id}: {what}.", *verdict]
 
 
-async def export_history(url: str, account: str, say: Callable[[str], None]) -> None:
-    """Hand out an account's history line by line. Raises ``LookupError`` for an account that has none yet."""
+async def export_history(url: str, account: str, say: Callable[[str], None], archive: str | None = None) -> None:
+    """Hand out an account's history line by line; ``archive`` is where entries are that have left the log.
+
+    Raises ``LookupError`` for an account that has none yet, or none that is whole.
+    """
     connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
     try:
         id_ = uuid_in(account, "Account")
@@ -103,7 +106,8 @@ async def export_history(url: str, account: str, say: Callable[[str], None]) -> 
             newest = await newest_checkpoint(read, found.journal_id)
             if newest is None:
                 raise LookupError("no checkpoint was published yet: wait a minute")
-            async for line in history(read, newest, id_, found.book_id):
+            store = open_store(archive) if archive else None
+            async for line in history(read, newest, id_, found.book_id, store):
                 say(line)
     finally:
         await engine.dispose()

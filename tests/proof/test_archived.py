@@ -1,5 +1,6 @@
 """Entries that have left the log are still those that were signed: from the archive, or by what was sealed of them."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import orjson
 import polars
 import pytest
 import pytest_asyncio
@@ -16,8 +18,11 @@ from app.kernel.clock import ManualClock
 from app.ledger.archive.parts import open_store
 from app.ledger.audit import prove
 from app.proof.verify import Verified, verify
-from app.proofs import verify_all
-from tests.proof.sealed import Sealed, engine
+from app.proofs import export_history, public_keys, verify_all
+from resolvers.ids import encode_id
+from tests.ledger.archiving import take_out
+from tests.proof.sealed import Sealed, check, engine, fill_up, positions_of, written
+from tests.world import running
 
 pytestmark = pytest.mark.asyncio
 
@@ -71,6 +76,44 @@ async def test_what_was_archived_is_what_was_signed(sealed: Sealed, sealed_url: 
         assert found.entries >= sealed.sizes[-1]
         assert found.checkpoints == len(sealed.sizes)
         assert found.unread == (0 if place else 2_048)
+
+
+async def test_a_history_that_is_archived_in_part_is_whole_or_refused(
+    sealed: Sealed, sealed_url: str, archive: Path, tmp_path: Path
+) -> None:
+    account, lines = encode_id("Account", sealed.ann.id), list[str]()
+    with pytest.raises(LookupError, match="its first entries are archived"):
+        await export_history(sealed_url, account, lines.append)
+    assert lines == []
+    await export_history(sealed_url, account, lines.append, str(archive))
+    code, said = await asyncio.to_thread(sealed.check, "history", written(tmp_path / "history.jsonl", lines))
+    entries = [at for at in await positions_of(sealed_url, sealed) if at <= sealed.sizes[-1]]
+    assert 0 < len(entries) < len(lines) - 2
+    assert (code, f"TRUE: all {len(lines) - 2} entries of account {sealed.ann.id}" in said) == (0, True), said
+
+
+async def test_a_history_of_which_all_is_archived_is_whole(database_url: str, tmp_path: Path) -> None:
+    async with running(database_url) as world:
+        superuser = await asyncpg.connect(database_url)
+        await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
+        await superuser.close()
+        bob = await world.investor(100)
+        await fill_up(world, 1_100)
+        await world.seal()
+        async with world.pool.acquire() as connection:
+            await prove(connection, world.commits.journal, world.clock)
+        await take_out(database_url, world.commits.journal.id, tmp_path, datetime(2028, 1, 1, tzinfo=UTC))
+        ann = await world.investor(5)  # after the checkpoint: nothing of it is proved yet
+        keys = await public_keys(database_url, world.seals)
+        for account, entries in ((bob, 2), (ann, 0)):
+            lines: list[str] = []
+            await export_history(database_url, encode_id("Account", account.id), lines.append, str(tmp_path))
+            assert len(lines) == entries + 2
+            assert orjson.loads(lines[0])["entries"] == entries
+            if entries:
+                file = written(tmp_path / "history.jsonl", lines)
+                code, said = await asyncio.to_thread(check, "history", file, keys)
+                assert (code, "TRUE: all 2 entries" in said, "USD settled: 100" in said) == (0, True, True), said
 
 
 async def test_what_was_not_read_is_not_said_to_be_true(sealed: Sealed, sealed_url: str, archive: Path) -> None:
