@@ -495,6 +495,12 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Open customers' books again: something has come out about them that can't be refused.
+CREATE FUNCTION ledger.reopen_books(p_journal integer, p_books bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  UPDATE book SET closed = false WHERE id = ANY (p_books) AND journal_id = p_journal AND kind = 'customer' AND closed
+$$;
+
 -- What remains that the engine wrote by itself goes through functions too: it has no right to write any table here.
 CREATE FUNCTION ledger.add_assets(p_ids integer[], p_codes text[], p_kind text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
@@ -509,8 +515,8 @@ $$;
 REVOKE INSERT ON ledger.asset, ledger.idempotency FROM wealthgraph_engine;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit, ledger.add_assets, ledger.keep_answers
-  TO wealthgraph_engine;
+GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit, ledger.add_assets, ledger.keep_answers,
+  ledger.reopen_books TO wealthgraph_engine;
 GRANT EXECUTE ON FUNCTION ledger.position_at, ledger.effective_position_at, ledger.balances_at, ledger.effective_balances_at
   TO wealthgraph_engine, wealthgraph_api;
 RESET ROLE;
