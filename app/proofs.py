@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.accounting.check_closes import closes_contradict
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.clients.reads import accounts_by_id
@@ -65,6 +66,8 @@ async def verify_all(
             found = await verify(connection, seals, journal, archive=store)
             if store and not found.faults and (wrong := await balances_contradict(connection, store, journal.id)):
                 found.faults.append(wrong)
+            if changed := await closes_contradict(connection, journal.id):
+                found.faults.append(changed)
             for line in _report(journal, found):
                 say(line)
             agree = agree and not found.faults

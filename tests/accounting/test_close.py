@@ -28,6 +28,7 @@ from app.ledger.chart import USD, Kind
 from app.ledger.commit import Batch, GroupCommit
 from app.ledger.types import Entry
 from app.market.types import Side
+from app.proofs import verify_all
 from tests.accounting.keeping import ANN, BOB, Keeping
 from tests.world import World, running
 
@@ -208,6 +209,32 @@ async def test_nobody_changes_a_close(database_url: str) -> None:
         for statement in ("UPDATE daily_close SET hash = ''", "DELETE FROM daily_close"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await world.pool.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE daily_close SET hash = 'another'",
+        "UPDATE daily_close SET position = position - 1",
+        "UPDATE daily_close SET business_date = business_date - 7",
+        "DELETE FROM daily_close",
+        "INSERT INTO daily_close SELECT (jsonb_populate_record(c, jsonb_build_object("
+        "'id', gen_random_uuid(), 'business_date', '2026-11-24'))).* FROM daily_close c",
+    ],
+)
+async def test_a_close_that_a_superuser_changed_is_not_the_one_in_the_log(database_url: str, change: str) -> None:
+    async with running(database_url) as world:
+        await world.investor(100)
+        await world.jump(noon(FRIDAY))
+        await Keeping(world).bookkeeper.run_due()
+        await world.seal()
+        said: list[str] = []
+        assert await verify_all(database_url, world.seals, None, said.append)
+        root = await asyncpg.connect(database_url)
+        await root.execute(change)
+        await root.close()
+        assert not await verify_all(database_url, world.seals, None, said.append)
+        assert "is not the one that the log tells of" in said[-1]
 
 
 async def test_a_tenant_in_which_nothing_happened_has_nothing_to_close(database_url: str) -> None:
