@@ -6,11 +6,13 @@ from uuid import UUID
 
 import asyncpg
 
+from app.accounting.check_closes import closes_contradict
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.clients.reads import accounts_by_id
 from app.infra.database import ENGINE_ROLE, EnginePool, api_engine, reading
 from app.kernel.clock import Clock
+from app.ledger.archive.check import balances_contradict
 from app.ledger.archive.parts import open_store
 from app.ledger.books import journals
 from app.ledger.types import Journal
@@ -67,9 +69,13 @@ async def verify_all(
         asked = [each for each in await journals(connection) if tenant in (None, each.tenant_id)]
         if tenant is not None and not asked:
             raise LookupError(f"there is no tenant {tenant}")
-        agree = True
+        agree, store = True, open_store(archive) if archive else None
         for journal in asked:
-            found = await verify(connection, seals, journal, archive=open_store(archive) if archive else None)
+            found = await verify(connection, seals, journal, archive=store)
+            if store and not found.faults and (wrong := await balances_contradict(connection, store, journal.id)):
+                found.faults.append(wrong)
+            if changed := await closes_contradict(connection, journal.id):
+                found.faults.append(changed)
             for line in _report(journal, found):
                 say(line)
             agree = agree and not found.faults
@@ -80,12 +86,22 @@ async def verify_all(
 
 def _report(journal: Journal, found: Verified) -> list[str]:
     what = f"{found.entries:,} entries in {found.blocks:,} full blocks, {found.checkpoints:,} published checkpoints"
-    verdict = [f"  DISAGREEMENT: {fault}" for fault in found.faults] or ["  The log is the one that was signed."]
+    verdict = [f"  DISAGREEMENT: {fault}" for fault in found.faults]
+    if found.unread:
+        verdict.append(f"  The first {found.unread:,} entries are archived and were not read: name the --archive.")
+    if not found.checkpoints and found.entries:
+        verdict.append("  No checkpoint is published yet: there is nothing to compare it with.")
+    elif not found.faults:
+        which = f"From position {found.unread + 1:,} on, the log" if found.unread else "The log"
+        verdict.append(f"  {which} is the one that was signed.")
     return [f"Journal {journal.id} of tenant {journal.tenant_id}: {what}.", *verdict]
 
 
-async def export_history(url: str, account: str, say: Callable[[str], None]) -> None:
-    """Hand out an account's history line by line. Raises ``LookupError`` for an account that has none yet."""
+async def export_history(url: str, account: str, say: Callable[[str], None], archive: str | None = None) -> None:
+    """Hand out an account's history line by line; ``archive`` is where entries are that have left the log.
+
+    Raises ``LookupError`` for an account that has none yet, or none that is whole.
+    """
     connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
     try:
         id_ = uuid_in(account, "Account")
@@ -101,7 +117,8 @@ async def export_history(url: str, account: str, say: Callable[[str], None]) -> 
             newest = await newest_checkpoint(read, found.journal_id)
             if newest is None:
                 raise LookupError("no checkpoint was published yet: wait a minute")
-            async for line in history(read, newest, id_, found.book_id):
+            store = open_store(archive) if archive else None
+            async for line in history(read, newest, id_, found.book_id, store):
                 say(line)
     finally:
         await engine.dispose()

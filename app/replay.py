@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.infra.database import ENGINE_ROLE, EngineConnection
+from app.infra.database import ENGINE_ROLE, EngineConnection, one_moment
 from app.ledger.adding_up import Stretch
 from app.ledger.books import journal_of, journals
 from app.ledger.contradictions import events_contradict
@@ -58,10 +58,7 @@ async def replay_all(
 
 async def replay_journal(url: str, journal_id: int, processes: int, progress: Progress) -> Replayed:
     """A journal as of one moment: its parts are added up side by side, then each must follow from the one before."""
-    async with (
-        _connected(url) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with _connected(url) as connection, one_moment(connection):
         archived, head = await bounds(connection, journal_id)
         moment: str = await connection.fetchval("SELECT pg_export_snapshot()")
         edges = list(pairwise([*range(archived, head, PART), head]))

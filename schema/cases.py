@@ -31,6 +31,7 @@ describe(
         "RECONCILIATION_FAILED": "Where the custodian's file of a day is, or what is wrong with it.",
         "LOG_CONTRADICTS_CHECKPOINT": "The journal is not the one that was signed: somebody may have changed it.",
         "DIVIDEND_CHANGED": "Why an account was entitled to another dividend than it was paid.",
+        "ACCOUNT_REOPENED": "What becomes of an account that was closed when a deal of it was taken back.",
     },
 )
 SubjectType: TypeAlias = cases.SubjectType

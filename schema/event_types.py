@@ -13,6 +13,7 @@ describe(
     {
         "ACCOUNT_OPENED": "A customer's account was opened.",
         "ACCOUNT_CLOSED": "A customer's account was closed.",
+        "ACCOUNT_REOPENED": "A closed account was opened again: a deal of it was taken back.",
         "HOUSE_FUNDED": "The firm put money of its own in.",
         "DEPOSIT": "Money came in from a customer's bank.",
         "WITHDRAWAL": "Money went out to a customer's bank.",

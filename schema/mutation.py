@@ -2,18 +2,19 @@
 
 import strawberry
 
-from schema import accounts, audit, banking, cases, corporate_actions, manual_journals, operate, risk, trading
+from schema import account_changes, audit, banking, cases, corporate_actions, manual_journals, operate, risk, trading
 from schema import reconciliations as compared
 
 
 @strawberry.type(description="What can be done. Everything that moves money or shares takes an idempotency key.")
 class Mutation:
-    open_account: accounts.OpenAccountPayload = strawberry.mutation(
-        resolver=accounts.open_account, description="Open an account for yourself."
+    open_account: account_changes.OpenAccountPayload = strawberry.mutation(
+        resolver=account_changes.open_account, description="Open an account for yourself."
     )
-    close_account: accounts.CloseAccountPayload = strawberry.mutation(
-        resolver=accounts.close_account,
-        description="Close an account of yours for good, once it is empty and no order is open. Its history stays.",
+    close_account: account_changes.CloseAccountPayload = strawberry.mutation(
+        resolver=account_changes.close_account,
+        description="Close an account of yours, once it is empty and no order is open. Its history stays. Should a "
+        "deal of it be taken back later, it is opened again.",
     )
     deposit: banking.CashPayload = strawberry.mutation(
         resolver=banking.deposit, description="Put money in, over the sandbox rail: it is there at once."

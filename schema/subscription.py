@@ -12,7 +12,7 @@ from resolvers import market as resolve_market
 from resolvers import order_events as resolve_orders
 from resolvers.paging import cursor_number
 from schema.accounts import AccountValue
-from schema.desk import DeskEvent
+from schema.desk_events import DeskEvent
 from schema.market import Quote
 from schema.order_events import OrderEvent
 from schema.relay import Info

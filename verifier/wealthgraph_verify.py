@@ -11,7 +11,8 @@ used before it.
 
 What is checked
   receipt      that the entry, word for word, is in the log under the checkpoint, and that the checkpoint is signed.
-               The file is the answer of the API: one `proof`, or an answer with any number of them.
+               The file is the answer of the API: one `proof`, or an answer with any number of them. What the entry
+               moved in the account is printed: compare it with what you were told.
   history      the same for every entry of an account; that they are numbered 1, 2, 3 ... without a gap; and that the
                balances that were stated are what the entries add up to.
   consistency  that the log of a newer checkpoint begins with all of the log of an older one: nothing was changed,
@@ -263,6 +264,10 @@ def check_receipts(text: str, keys: Sequence[Key]) -> str:
             f" {entry['recorded_at']}, is entry {entry['position']} of {checkpoint.origin}"
             f" (checkpoint of {checkpoint.size} entries, {checkpoint.time})."
         )
+        moved: dict[int, int] = {}
+        for account, change in movements(entry, entry["book"]):
+            moved[account] = moved.get(account, 0) + change
+        lines += [f"  {named(account)}: {plain(change)}" for account, change in sorted(moved.items()) if change]
     return "\n".join(lines)
 
 

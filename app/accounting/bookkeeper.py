@@ -80,7 +80,8 @@ class Bookkeeper:
 
     async def _keep(self, commits: GroupCommit, today: date) -> None:
         while (found := await self._next_to_close(commits.journal.id, today)) is not None:
-            await commits.submit(close_days, found)
+            if await commits.submit(close_days, found) is None:
+                break  # the day was not over for everybody: look again later
         if self._custodian is not None:
             await self._reconcile_all(self._custodian, commits)
         while await self._pool.fetchval(_OVERDUE, commits.journal.id, self._clock.now()):

@@ -2,8 +2,9 @@
 
 A close names the position it covers: the last entry before the first that took effect after the date's end. So it is
 the same whoever makes it and however late. What is recorded later for that date does not change it; it is shown beside
-it. Adding up a whole journal takes a moment, so that is done beside the journal's lock, on a snapshot; what was found
-can't change any more, and the commit only writes it down.
+it. Adding up a whole journal takes a moment, so that is done beside the journal's lock, on a snapshot. What was being
+committed in the date's last moment is not in that: so the commit that writes a close down looks whether the date still
+ends there. After it nothing can end up before: the close itself is an entry of a later time.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from app.accounting.trial_balance import Total, TrialBalance
 from app.accounting.types import DailyClose, Missing
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
-from app.infra.database import EngineConnection
+from app.infra.database import EngineConnection, one_moment
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_text
@@ -46,7 +47,7 @@ class CloseDay:
 
 async def next_to_close(connection: EngineConnection, journal_id: int, today: date) -> CloseDay | None:
     """The oldest business date before ``today`` that is not closed, with its books; None if there is none."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with one_moment(connection):
         last = await connection.fetchrow(_LAST, journal_id)
         if last is None:
             first = await connection.fetchval(_BEGUN, journal_id)
@@ -56,8 +57,7 @@ async def next_to_close(connection: EngineConnection, journal_id: int, today: da
         if day >= today:
             return None
         end = ends_at(day)
-        cut = "SELECT ledger.effective_position_at($1, $2::timestamptz - interval '1 microsecond')"
-        position = await connection.fetchval(cut, journal_id, end)
+        position = await connection.fetchval(_CUT, journal_id, end)
         return _found(day, end, await trial_balance_at(connection.fetch, journal_id, position))
 
 
@@ -80,12 +80,17 @@ def _found(day: date, end: datetime, books: TrialBalance) -> CloseDay:
     return CloseDay(day, end, books.position, books.hash, books.totals, missing)
 
 
-async def close_days(batch: Batch, commands: Sequence[CloseDay]) -> list[DailyClose]:
-    """Write each close down, unless another process was faster: then answers what that one wrote."""
+async def close_days(batch: Batch, commands: Sequence[CloseDay]) -> list[DailyClose | None]:
+    """Write each close down, unless another process was faster: then answers what that one wrote.
+
+    None, and nothing is written, where more was recorded of the date since it was added up: add it up again.
+    """
     return [await _close(batch, command) for command in commands]
 
 
-async def _close(batch: Batch, command: CloseDay) -> DailyClose:
+async def _close(batch: Batch, command: CloseDay) -> DailyClose | None:
+    if command.position != await batch.connection.fetchval(_CUT, batch.journal.id, command.ends_at):
+        return None
     row = await batch.connection.fetchrow(
         _INSERT,
         new_id(),
@@ -133,6 +138,7 @@ def _case(close: DailyClose) -> OpenCase:
     )
 
 
+_CUT = "SELECT ledger.effective_position_at($1, $2::timestamptz - interval '1 microsecond')"
 _LAST = "SELECT business_date, position FROM daily_close WHERE journal_id = $1 ORDER BY business_date DESC LIMIT 1"
 _BEGUN = "SELECT effective_at FROM ledger.event WHERE journal_id = $1 ORDER BY position LIMIT 1"
 _FIND = "SELECT * FROM daily_close WHERE journal_id = $1 AND business_date = $2"

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from app.accounting.export_parts import PARTS, Part
-from app.infra.database import EngineConnection
+from app.infra.database import EngineConnection, one_moment
 from app.ledger.archived import archived_note, archived_position
 
 _ABOUT = """Everything that belongs to one account, as of {at}.
@@ -38,7 +38,7 @@ async def export_account(
     Raises ``LookupError`` for an unknown account, before anything is written.
     """
     rows: dict[str, int] = {}
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with one_moment(connection):
         found = await connection.fetchrow("SELECT book_id, journal_id FROM account WHERE id = $1", account_id)
         if found is None:
             raise LookupError(f"there is no account {account_id}")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, func, literal_column, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.accounting.rows import Row, close_from, journal_from, reconciliation_from
@@ -17,7 +17,7 @@ from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import BookKind, Kind
 from app.ledger.history import came_late
 from app.ledger.reads import events_at
-from app.ledger.tables import account, book, event
+from app.ledger.tables import account, book, event, journal_head
 
 T = TypeVar("T")
 
@@ -36,21 +36,43 @@ async def closes_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict
 
 
 async def changes_since(connection: AsyncConnection, close: DailyClose, asked: PageOf[int]) -> Page[Event]:
-    """Entries recorded after a close that took effect before its end, oldest first, keyed by position."""
+    """Entries recorded after a close that took effect before its end, oldest first, keyed by position.
+
+    What came late by up to a minute stands within a minute of that end; what was dated back has an index of its own. So
+    the changes of an old close are found as quickly as those of the last one.
+    """
+    soon = _changes(close, asked, came_late(), event.c.position <= _a_minute_after(close))
+    dated_back = _changes(close, asked, event.c.lateness == literal_column("2"))
+    both = union(soon, dated_back).subquery()
+    order = both.c.position.desc() if asked.backward else both.c.position.asc()
+    positions = list(await connection.scalars(select(both.c.position).order_by(order).limit(asked.limit + 1)))
+    found = await events_at(connection, [(close.journal_id, position) for position in positions])
+    return page_from([found[close.journal_id, position] for position in positions], asked)
+
+
+def _changes(close: DailyClose, asked: PageOf[int], *which: ColumnElement[bool]) -> Select[Any]:
     query = select(event.c.position).where(
         event.c.journal_id == close.journal_id,
-        event.c.position > close.position,
-        came_late(),
+        event.c.position > max(close.position, asked.after or 0),
         event.c.effective_at < close.ends_at,
+        *which,
     )
-    if asked.after is not None:
-        query = query.where(event.c.position > asked.after)
     if asked.before is not None:
         query = query.where(event.c.position < asked.before)
     order = event.c.position.desc() if asked.backward else event.c.position.asc()
-    positions = [row.position for row in await connection.execute(query.order_by(order).limit(asked.limit + 1))]
-    found = await events_at(connection, [(close.journal_id, position) for position in positions])
-    return page_from([found[close.journal_id, position] for position in positions], asked)
+    return select(query.order_by(order).limit(asked.limit + 1).subquery().c.position)
+
+
+def _a_minute_after(close: DailyClose) -> ColumnElement[int]:
+    """The last position of which something may have taken effect before the close's end and came a minute late."""
+    until = close.ends_at + timedelta(minutes=1)
+    found = func.ledger.effective_position_at(close.journal_id, until, type_=BigInteger)
+    head = journal_head.c
+    return (
+        select(case((head.archived_effective_at > until, head.archived), else_=found))
+        .where(head.journal_id == close.journal_id)
+        .scalar_subquery()
+    )
 
 
 async def journals(

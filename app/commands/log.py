@@ -98,20 +98,27 @@ def verify(
 
 
 @cli.command()
-def history(account: Annotated[str, typer.Argument(help="An account's id, from the API.")]) -> None:
+def history(
+    account: Annotated[str, typer.Argument(help="An account's id, from the API.")],
+    archive: Annotated[str | None, typer.Option(help="Where entries are that have left the log.")] = None,
+) -> None:
     """Print an account's whole history with its proofs, as lines for verifier/wealthgraph_verify.py."""
+    from app.ledger.archive.parts import ArchiveBroken
     from app.proof.log import LogDamaged
     from app.proofs import export_history
 
     settings = settings_of()
     with server.database(settings) as url:
         try:
-            asyncio.run(export_history(url, account, typer.echo))
+            asyncio.run(export_history(url, account, typer.echo, archive))
         except LogDamaged as damage:
             typer.echo(f"The log is damaged: {damage}. Run `wealthgraph verify`.", err=True)
             raise typer.Exit(1) from None
+        except ArchiveBroken as broken:
+            typer.echo(f"The archive is damaged: {broken}. Run `wealthgraph check-archive`.", err=True)
+            raise typer.Exit(1) from None
         except (LookupError, ValueError) as error:
-            typer.echo(f"{error}; take the id of an account from the API.", err=True)
+            typer.echo(f"{error}.", err=True)
             raise typer.Exit(2) from None
 
 

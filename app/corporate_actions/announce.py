@@ -139,6 +139,6 @@ SELECT kind, ex_date FROM corporate_action
 WHERE journal_id = $1 AND status <> 'CANCELED' AND (
   (ex_date = $3 AND (instrument_id = ANY ($2) OR into_id = ANY ($2)))
   OR (kind = 'MERGER' AND instrument_id = ANY ($2) AND ex_date < $3)
-  OR ($5::boolean AND instrument_id = $4 AND ex_date > $3))
+  OR ($5::boolean AND $4 IN (instrument_id, into_id) AND ex_date > $3))
 LIMIT 1
 """

@@ -110,6 +110,19 @@ def driver_of(connection: AsyncConnection) -> EngineConnection:
     return found
 
 
+#: Said before a transaction's snapshot is taken. Which partitions a table has is no part of a snapshot: without this,
+#: one could leave the log after it, and its entries would be gone while the balances that stand for them can't be seen.
+HOLD_LOG = "LOCK TABLE ONLY ledger.event IN ACCESS SHARE MODE"
+
+
+@asynccontextmanager
+async def one_moment(connection: EngineConnection) -> AsyncIterator[None]:
+    """One read-only transaction of the engine's, in which all is as of one moment."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(HOLD_LOG)
+        yield
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine, tenant_id: UUID, *, by_key: bool = False) -> AsyncIterator[AsyncConnection]:
     """One read-only transaction that sees one tenant, all of it as of one moment.
@@ -123,7 +136,7 @@ async def reading(engine: AsyncEngine, tenant_id: UUID, *, by_key: bool = False)
         try:
             # One message, so that there is no transaction without its tenant; and the tenant ends with it.
             await driver.execute(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {HOLD_LOG};"
                 f" SELECT set_config('app.tenant', '{tenant_id.hex}', true)"
                 + ("; SET LOCAL enable_bitmapscan = off" if by_key else "")
             )

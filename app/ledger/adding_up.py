@@ -81,6 +81,8 @@ class Stretch:
     def read(self, lines: bytes) -> None:
         """Go on with transfers, oldest first: a line each, with tabs between position, leg, debit account, its sequence
         and balance, credit account, its sequence and balance, and the amount (balances and amount with 8 decimals)."""
+        if not lines:
+            return
         try:
             # With 8 decimals always, taking away the point makes units of it.
             plain = io.BytesIO(lines.replace(b".", b""))

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.infra.database import EngineConnection, EnginePool
+from app.infra.database import EngineConnection, EnginePool, one_moment
 from app.kernel.clock import Clock
 from app.kernel.money import to_decimal
 from app.ledger.adding_up import Snapshot, Stretch, describe
@@ -55,7 +55,7 @@ async def prove(connection: EngineConnection, journal: Journal, clock: Clock, pa
     if row["disagreement"] is not None:
         return Proven(start, start, row["disagreement"], past)
     found, compared = Stretch(), past
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with one_moment(connection):
         _, head = await bounds(connection, journal.id)
         end = min(head, start + PART)
         wrong = None

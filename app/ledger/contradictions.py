@@ -91,7 +91,7 @@ SELECT min(t.position) FROM ledger.transfer t LEFT JOIN (
   WHERE journal_id = $1 AND position > $2 AND position <= $3) e USING (position)
 WHERE journal_id = $1 AND t.position > $2 AND t.position <= $3 AND t.lateness IS DISTINCT FROM e.lateness
 """
-# Of what comes first in a stretch, the event before has to be there, unless it is archived.
+# Of what comes first in a stretch, the event before has to be there, unless all before it is archived.
 _STREAMS = """
 SELECT min(position) FROM (
   SELECT position, book_id, sequence, lag(sequence) OVER (PARTITION BY book_id ORDER BY position) AS before
@@ -99,7 +99,9 @@ SELECT min(position) FROM (
 WHERE sequence <> before + 1 OR before IS NULL AND sequence > 1
   AND NOT EXISTS (SELECT 1 FROM ledger.event l WHERE l.journal_id = $1 AND l.book_id = e.book_id
                   AND l.sequence = e.sequence - 1 AND l.position <= $2)
-  AND NOT EXISTS (SELECT 1 FROM ledger.journal_head WHERE journal_id = $1 AND archived > 0)
+  AND (EXISTS (SELECT 1 FROM ledger.event l WHERE l.journal_id = $1 AND l.book_id = e.book_id
+               AND l.sequence < e.sequence AND l.position <= $2)
+       OR NOT EXISTS (SELECT 1 FROM ledger.journal_head WHERE journal_id = $1 AND archived > 0))
 """
 _HEAD = """
 SELECT h.position, e.recorded_at = h.recorded_at AND e.latest_effective_at = h.effective_at AS same,

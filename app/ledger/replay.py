@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.infra.database import EngineConnection
+from app.infra.database import EngineConnection, one_moment
 from app.kernel.errors import Refusal
 from app.kernel.money import to_units
 from app.ledger.adding_up import Stand, Stretch
@@ -45,7 +45,7 @@ async def replay(
 
     Raises a ``Refusal`` for a book of which more than ``at_most`` entries would have to be added up.
     """
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with one_moment(connection):
         archived, head = await bounds(connection, journal_id)
         if book is None:
             whole = await read_stretch(connection, journal_id, archived, head)

@@ -12,6 +12,7 @@ from app.orders.plan import Participant, Progress
 from app.orders.record_fills import record_fills
 from app.orders.record_lots import record_lots
 from app.orders.record_market_orders import expect_settlement, record_market_orders
+from app.orders.reopen_account import reopen_closed
 from app.orders.rows import SELECT_ORDER, order_from
 from app.orders.succeed import Succession, record_successors, succession
 from app.orders.types import Fill, Group, MarketOrder
@@ -46,6 +47,10 @@ async def participants_of(batch: Batch, market_orders: Iterable[UUID]) -> dict[U
 
 async def share_out_now(batch: Batch, parts: Sequence[Part], before: Sequence[Entry] = ()) -> list[Group]:
     """Post ``before`` (the facts), then each order's part; answers in which groups orders took another's place."""
+    # Who has closed the account had no open order.
+    over = [fill.order.book_id for part in parts for fill in part.fills if fill.moves and fill.order.ended_at]
+    if over:
+        await reopen_closed(batch, over)
     drafts = [_draft(batch, part) for part in parts]
     entries = [*before, *(entry for draft in drafts for entry in draft.entries)]
     posted = (await batch.post_facts(entries))[len(before) :]

@@ -1,4 +1,4 @@
-"""The leaves of entries that have left the log: worked out again from the archive, or as they were sealed."""
+"""Entries that have left the log: their leaves worked out again from the archive, or as they were sealed."""
 
 from collections.abc import AsyncIterator
 
@@ -36,6 +36,22 @@ async def archived_blocks(
             return
         yield leaves
         number += 1
+
+
+async def archived_leaves(store: ObjectStore, journal_id: int, book: int, until: int) -> AsyncIterator[dict[int, str]]:
+    """The texts of a book's entries in the archive up to a position, by position: some at a time, oldest first.
+
+    Raises ``ArchiveBroken``.
+    """
+    times = Times()
+    for manifest in await manifests(store, journal_id):
+        if manifest.after >= until:
+            return
+        async for _, events, transfers in read_parts(store, manifest):
+            rows = _entries(events.filter(polars.col("book_id") == book), transfers).iter_rows()
+            found = {row[0]: leaf(journal_id, row, times).decode() for row in rows if row[0] <= until}
+            if found:
+                yield found
 
 
 async def _from_archive(store: ObjectStore, journal_id: int) -> AsyncIterator[list[bytes]]:

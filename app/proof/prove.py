@@ -4,7 +4,7 @@ What is proved is what the database says. Whether that is the truth is for the v
 machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,16 +35,21 @@ async def entry_proofs(
 async def prove_entries(
     connection: AsyncConnection, under: PublishedCheckpoint, positions: Sequence[int]
 ) -> dict[int, EntryProof]:
-    """By position: the proof under this checkpoint. What it doesn't cover is absent."""
-    driver = driver_of(connection)
-    paths = {position: audit_path(position - 1, under.size) for position in positions if position <= under.size}
+    """By position: the proof under this checkpoint. What it doesn't cover is absent, as is what has left the log."""
+    covered = [position for position in positions if position <= under.size]
+    return await prove_leaves(connection, under, await leaves_at(driver_of(connection), under.journal_id, covered))
+
+
+async def prove_leaves(
+    connection: AsyncConnection, under: PublishedCheckpoint, leaves: Mapping[int, str]
+) -> dict[int, EntryProof]:
+    """The same for entries whose text is known; all of them are covered."""
+    paths = {position: audit_path(position - 1, under.size) for position in leaves}
     ranges = [each for path in paths.values() for each in path]
-    nodes = await find_nodes(driver, under.journal_id, nodes_of(ranges), under.size)
-    texts = await leaves_at(driver, under.journal_id, list(paths))
+    nodes = await find_nodes(driver_of(connection), under.journal_id, nodes_of(ranges), under.size)
     return {
-        position: EntryProof(texts[position], position - 1, under.size, hashes_of(path, nodes), under.note)
-        for position, path in paths.items()
-        if position in texts
+        position: EntryProof(leaf, position - 1, under.size, hashes_of(paths[position], nodes), under.note)
+        for position, leaf in leaves.items()
     }
 
 

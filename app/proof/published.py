@@ -9,7 +9,7 @@ from app.ledger.types import Journal
 from app.proof.checkpoint import FIRST, Checkpoint, issued_under, open_checkpoint
 from app.proof.note import NoteInvalid
 from app.proof.publisher import Publisher
-from app.proof.seal import Seals
+from app.proof.seal import Seals, published_under
 
 #: Checkpoints that are read at once.
 _READ: Final = 1_000
@@ -25,6 +25,8 @@ async def read_published(
     """
     origin = seals.origin(journal)
     keys = seals.keys.verifiers(origin)
+    # Asked first, as the sealer may publish meanwhile.
+    told = await published_under(connection, journal.id, origin)
     published = await asyncio.to_thread(seals.publisher.sizes, origin)
     found: list[tuple[int, bytes]] = []
     previous = FIRST
@@ -43,8 +45,11 @@ async def read_published(
             if checkpoint.size == size:
                 found.append((size, checkpoint.root))
                 previous = checkpoint.hash
+    newest = published[-1] if published else 0
+    if told > newest:
+        fault(f"the checkpoint of {told} entries was published, and the publisher has it no more")
     # What was signed and not published yet is newer than all that was.
-    rows = await connection.fetch(_SIZES, journal.id, published[-1] if published else 0, origin)
+    rows = await connection.fetch(_SIZES, journal.id, newest, origin)
     for size in sorted({row["size"] for row in rows} - set(published)):
         fault(f"the database has a checkpoint at {size} that was never published")
     for row in await connection.fetch(_OTHER_NAMES, journal.id, origin):

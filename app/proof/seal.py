@@ -69,13 +69,23 @@ async def _seal(connection: EngineConnection, seals: Seals, journal: Journal, no
 async def _last_published(connection: EngineConnection, seals: Seals, journal: Journal) -> Checkpoint | None:
     """What we are bound to: the newest checkpoint that the publisher has, once the log was found to begin with it."""
     origin = seals.origin(journal)
+    # Asked first, as another sealer may publish meanwhile: the publisher had taken that one by then.
+    told = await published_under(connection, journal.id, origin)
     newest = await asyncio.to_thread(seals.publisher.newest, origin)
+    if (newest or 0) < told:
+        raise Contradiction(f"a checkpoint of {told} entries was published, and the publisher has it no more")
     if newest is None:
         return None
     note = await asyncio.to_thread(seals.publisher.read, origin, newest)
     found = open_checkpoint(note, seals.keys.verifiers(origin))
     await _agree(connection, journal, found, "published")
     return found
+
+
+async def published_under(connection: EngineConnection, journal_id: int, origin: str) -> int:
+    """How many entries the newest checkpoint covers that was published under this name, says the database."""
+    told: int = await connection.fetchval(_TOLD, journal_id, origin)
+    return told
 
 
 async def _under_other_names(connection: EngineConnection, seals: Seals, journal: Journal) -> int | None:
@@ -87,12 +97,7 @@ async def _under_other_names(connection: EngineConnection, seals: Seals, journal
     if row is None:
         return 0
     size: int = row["size"]
-    origin = seals.origin(journal)
-    if issued_under(row["note"]) != origin:
-        return size
-    if row["published"] and await asyncio.to_thread(seals.publisher.newest, origin) is None:
-        raise Contradiction(f"a checkpoint of {size} entries was published, but none is there any more")
-    return None
+    return None if issued_under(row["note"]) == seals.origin(journal) else size
 
 
 async def _publish_waiting(
@@ -139,16 +144,16 @@ async def _publish(
     await connection.execute(_PUBLISHED, journal.id, made.size, now)
 
 
+_TOLD = """
+SELECT coalesce(max(c.size), 0) FROM ledger.publication p JOIN ledger.checkpoint c USING (journal_id, size)
+WHERE journal_id = $1 AND split_part(c.note, E'\\n', 1) = $2
+"""
 _HEAD = "SELECT position FROM ledger.journal_head WHERE journal_id = $1"
 _WAITING = """
 SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1
   AND NOT EXISTS (SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size)
 ORDER BY c.size
 """
-_NEWEST = """
-SELECT c.size, c.note, EXISTS (
-  SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size) AS published
-FROM ledger.checkpoint c WHERE c.journal_id = $1 ORDER BY c.size DESC LIMIT 1
-"""
+_NEWEST = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1 ORDER BY size DESC LIMIT 1"
 _CLAIM = "SELECT ledger.add_checkpoint($1, $2, $3, $4, $5, $6)"
 _PUBLISHED = "SELECT ledger.mark_published($1, $2, $3)"

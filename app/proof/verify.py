@@ -30,9 +30,13 @@ _MOST: Final = 20
 
 @dataclass(slots=True)
 class Verified:
-    """What was found. ``faults`` says in words what disagrees, in the order of the log; none if all is well."""
+    """What was found. ``faults`` says in words what disagrees, in the order of the log; none if all is well.
+
+    Of the ``entries`` the first ``unread`` are archived: only the hashes that were kept of them were looked at.
+    """
 
     entries: int = 0
+    unread: int = 0
     blocks: int = 0
     checkpoints: int = 0
     faults: list[str] = field(default_factory=list)
@@ -91,6 +95,7 @@ class _Verification:
             async for leaves in archived_blocks(self._connection, self._journal.id, self._archive):
                 number = self._found.entries // BLOCK
                 self._next(number, leaves, (await self._read(number, 1))[1])
+            self._found.unread = 0 if self._archive else self._found.entries
             async for number, leaves, stored in self._blocks(self._found.entries // BLOCK):
                 self._next(number, leaves, stored)
         except LogDamaged as damage:
@@ -206,15 +211,16 @@ SELECT number, root, chain, leaves FROM ledger.block WHERE journal_id = $1 AND n
 """
 _HEAD = "SELECT position FROM ledger.journal_head WHERE journal_id = $1"
 _THERE = "SELECT position FROM ledger.event WHERE journal_id = $1 AND position = $2"
-# In one statement, as of one moment: entries are added while we read.
+# In one statement, as of one moment: entries are added while we read. What is archived was not read from the log, so
+# nothing may stand there.
 _STRAYS = """
-WITH head AS MATERIALIZED (SELECT position FROM ledger.journal_head WHERE journal_id = $1)
+WITH head AS MATERIALIZED (SELECT position, archived FROM ledger.journal_head WHERE journal_id = $1)
 SELECT position FROM (
-  SELECT position FROM ledger.event WHERE journal_id = $1 AND position < 1
+  SELECT position FROM ledger.event WHERE journal_id = $1 AND position <= (SELECT archived FROM head)
   UNION ALL SELECT position FROM ledger.event WHERE journal_id = $1 AND position > (SELECT position FROM head)
-  UNION ALL SELECT position FROM ledger.transfer WHERE journal_id = $1 AND position < 1
+  UNION ALL SELECT position FROM ledger.transfer WHERE journal_id = $1 AND position <= (SELECT archived FROM head)
   UNION ALL SELECT position FROM ledger.transfer WHERE journal_id = $1 AND position > (SELECT position FROM head)
-) AS strays LIMIT 1
+) AS strays ORDER BY position LIMIT 1
 """
 _EXTRA = f"""
 SELECT b.number FROM ledger.block b JOIN ledger.journal_head h USING (journal_id)

@@ -93,6 +93,7 @@ BEGIN
     IF name = 'event' THEN
       EXECUTE format('CREATE UNIQUE INDEX ON %I (book_id, sequence)', made);
       EXECUTE format('CREATE INDEX ON %I (position) WHERE lateness > 0', made);
+      EXECUTE format('CREATE INDEX ON %I (position) WHERE lateness = 2', made);
     ELSE
       EXECUTE format('CREATE INDEX ON %I (debit_account_id, position)', made);
       EXECUTE format('CREATE INDEX ON %I (credit_account_id, position)', made);
@@ -144,6 +145,8 @@ CREATE TABLE ledger.snapshot (
   PRIMARY KEY (account_id, position)
 );
 CREATE INDEX snapshot_position ON ledger.snapshot (journal_id, position);
+-- Those that no audit wrote: an archive did, or nobody may have.
+CREATE INDEX snapshot_odd ON ledger.snapshot (journal_id, position) WHERE sequence % 1000 <> 0;
 
 -- How far the auditor has come: up to here the log was added up again, and all of it agreed.
 CREATE TABLE ledger.audit (
@@ -204,9 +207,12 @@ END $$;
 -- each call, over all partitions, cost three times as much as the search.
 CREATE FUNCTION ledger.position_at(p_journal integer, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = ledger, pg_temp SET plan_cache_mode = force_generic_plan AS $$
-DECLARE low bigint; high bigint; middle bigint; found timestamptz;
+DECLARE low bigint; high bigint; middle bigint; found timestamptz; begins timestamptz;
 BEGIN
-  SELECT archived, position INTO low, high FROM journal_head WHERE journal_id = p_journal;
+  SELECT archived, position, archived_recorded_at INTO low, high, begins FROM journal_head WHERE journal_id = p_journal;
+  IF low > 0 AND p_at < begins THEN
+    RAISE EXCEPTION 'what was recorded by % is archived: the log of journal % begins at %', p_at, p_journal, begins;
+  END IF;
   WHILE low < high LOOP
     middle := (low + high + 1) / 2;
     SELECT recorded_at INTO found FROM event WHERE journal_id = p_journal AND position = middle;
@@ -300,6 +306,15 @@ BEGIN
   UPDATE account SET closed = true WHERE book_id = p_book;
   RETURN true;
 END $$;
+
+-- Open customers' books again: something has come out about them that can't be refused.
+CREATE FUNCTION ledger.reopen_books(p_journal integer, p_books bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  WITH opened AS (
+    UPDATE book SET closed = false WHERE id = ANY (p_books) AND journal_id = p_journal AND kind = 'customer' AND closed
+    RETURNING id)
+  UPDATE account SET closed = false FROM opened WHERE account.book_id = opened.id
+$$;
 
 DROP FUNCTION ledger.post;
 -- Append events with their transfers, each event standing or falling by itself, in the order given.
@@ -511,6 +526,10 @@ BEGIN
   WHERE journal_id = p_journal;
   FOREACH name IN ARRAY ARRAY['event', 'transfer'] LOOP
     EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', name, format('%s_%s_%s', name, p_journal, before));
+    -- The triggers on rows went with the table that it was a part of.
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
+                   format('%s_%s_%s', name, p_journal, before));
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER append_only', format('%s_%s_%s', name, p_journal, before));
   END LOOP;
 END $$;
 
@@ -528,8 +547,8 @@ $$;
 REVOKE INSERT ON ledger.asset, ledger.idempotency FROM wealthgraph_engine;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit, ledger.add_assets, ledger.keep_answers
-  TO wealthgraph_engine;
+GRANT EXECUTE ON FUNCTION ledger.post, ledger.record_audit, ledger.restart_audit, ledger.add_assets, ledger.keep_answers,
+  ledger.reopen_books TO wealthgraph_engine;
 GRANT EXECUTE ON FUNCTION ledger.position_at, ledger.effective_position_at, ledger.balances_at, ledger.effective_balances_at
   TO wealthgraph_engine, wealthgraph_api;
 RESET ROLE;

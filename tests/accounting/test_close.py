@@ -1,20 +1,34 @@
 """The daily close: one for each business date, the same whoever makes it and however late, and never changed."""
 
 import asyncio
+import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import event
 
 from app.accounting.bookkeeper import Bookkeeper
+from app.accounting.business_days import ends_at
+from app.accounting.close_day import close_days, next_to_close
 from app.accounting.decide import Decide, approve
 from app.accounting.propose import ProposeJournal, propose_journals
 from app.accounting.reads import changes_since
 from app.accounting.types import Line
+from app.banking.deposit import deposit
+from app.banking.types import CashMovement
+from app.infra.database import driver_of
+from app.kernel.clock import ManualClock
+from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
 from app.kernel.paging import PageOf
 from app.ledger.chart import USD, Kind
+from app.ledger.commit import Batch, GroupCommit
+from app.ledger.types import Entry
 from app.market.types import Side
+from app.proofs import verify_all
 from tests.accounting.keeping import ANN, BOB, Keeping
 from tests.world import World, running
 
@@ -89,10 +103,85 @@ async def test_what_comes_later_for_a_day_does_not_change_its_close_but_is_shown
         assert await changes(world, keeping) == [journal.position]
 
 
+async def test_what_was_being_committed_as_the_day_ended_is_in_its_close(database_url: str) -> None:
+    """It had its time, but was not there to be seen yet when the day was added up."""
+    async with running(database_url) as world:
+        keeping, investor = Keeping(world), await world.investor(100)
+        lagging = ManualClock(world.clock.now() + timedelta(hours=1))
+        other = GroupCommit(
+            world.pool, world.commits.journal, clock=lagging, market_clock=lagging, ring=lambda *_: None
+        )
+        writing = asyncio.create_task(other.run())
+        await world.jump(noon(FRIDAY))
+        async with world.pool.acquire() as connection:
+            found = await next_to_close(connection, world.commits.journal.id, FRIDAY)
+        assert found is not None
+        await other.submit(deposit, CashMovement(investor.book_id, UNIT, "test"))
+        deposited = await keeping.head()
+        assert await world.commits.submit(close_days, found) is None
+        assert await keeping.closes() == []
+        await keeping.bookkeeper.run_due()
+        [close] = await keeping.closes()
+        assert close.position == deposited
+        assert close.hash == (await keeping.books(deposited)).hash
+        await other.submit(deposit, CashMovement(investor.book_id, UNIT, "test"))
+        assert (await times(world))[-1] >= close.ends_at, "whoever lags behind is too late from now on"
+        writing.cancel()
+
+
+async def times(world: World) -> list[datetime]:
+    rows = await world.pool.fetch("SELECT effective_at FROM ledger.event ORDER BY position")
+    return [row["effective_at"] for row in rows]
+
+
 async def changes(world: World, keeping: Keeping) -> list[int]:
     async with world.read() as api:
         page = await changes_since(api, (await keeping.closes())[0], PageOf(10))
     return [event.position for event in page.items]
+
+
+async def test_changes_are_found_among_all_that_came_late_since(database_url: str) -> None:
+    """A minute late is usual, and there is a lot of it: none of the days since is looked through."""
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        await world.investor(100)
+        wednesday = world.clock.now()
+        late = timedelta(seconds=30)
+        await world.jump(ends_at(WEDNESDAY) - late / 2)
+        await posting(world, [world.clock.now()])
+        await world.jump(ends_at(WEDNESDAY) + late / 2)
+        await posting(world, [world.clock.now(), world.clock.now() - late, ends_at(WEDNESDAY)])
+        await world.jump(noon(FRIDAY))
+        await posting(world, [world.clock.now(), wednesday, *[world.clock.now() - late] * 3_000, wednesday])
+        await keeping.bookkeeper.run_due()
+        [close] = await keeping.closes()
+        base, head = close.position, await keeping.head()
+        expected = [base + 2, base + 5, base + 3_006]
+        assert await changes(world, keeping) == expected
+        async with world.read() as api:
+            for asked, of in ((PageOf(2), expected[:2]), (PageOf(9, after=base + 2), expected[1:])):
+                assert [each.position for each in (await changes_since(api, close, asked)).items] == of
+            back = await changes_since(api, close, PageOf(2, before=head, backward=True))
+            assert [each.position for each in back.items] == expected[1:]
+            assert back.has_previous
+            statements: list[tuple[str, Any]] = []
+            event.listen(world.api.sync_engine, "before_cursor_execute", lambda *told: statements.append(told[2:4]))
+            await changes_since(api, close, PageOf(9))
+            statement, arguments = statements[0]
+            plan = await driver_of(api).fetch(f"EXPLAIN (ANALYZE, FORMAT TEXT) {statement}", *arguments)
+            filtered = [int(found) for row in plan for found in re.findall(r"Removed by Filter: (\d+)", row[0])]
+            assert sum(filtered) < 100, plan
+
+
+async def posting(world: World, times: Sequence[datetime]) -> None:
+    """Entries of nobody in particular that took effect at these times."""
+
+    async def post(batch: Batch, commands: Sequence[int]) -> list[int]:
+        house = batch.journal.house
+        await batch.post_facts([Entry(NewEvent(house, EventType.HOUSE_FUNDED, "test", at)) for at in times])
+        return list(commands)
+
+    await world.commits.submit(post, 1)
 
 
 async def test_books_that_do_not_add_up_are_a_case(database_url: str) -> None:
@@ -120,6 +209,32 @@ async def test_nobody_changes_a_close(database_url: str) -> None:
         for statement in ("UPDATE daily_close SET hash = ''", "DELETE FROM daily_close"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await world.pool.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE daily_close SET hash = 'another'",
+        "UPDATE daily_close SET position = position - 1",
+        "UPDATE daily_close SET business_date = business_date - 7",
+        "DELETE FROM daily_close",
+        "INSERT INTO daily_close SELECT (jsonb_populate_record(c, jsonb_build_object("
+        "'id', gen_random_uuid(), 'business_date', '2026-11-24'))).* FROM daily_close c",
+    ],
+)
+async def test_a_close_that_a_superuser_changed_is_not_the_one_in_the_log(database_url: str, change: str) -> None:
+    async with running(database_url) as world:
+        await world.investor(100)
+        await world.jump(noon(FRIDAY))
+        await Keeping(world).bookkeeper.run_due()
+        await world.seal()
+        said: list[str] = []
+        assert await verify_all(database_url, world.seals, None, said.append)
+        root = await asyncpg.connect(database_url)
+        await root.execute(change)
+        await root.close()
+        assert not await verify_all(database_url, world.seals, None, said.append)
+        assert "is not the one that the log tells of" in said[-1]
 
 
 async def test_a_tenant_in_which_nothing_happened_has_nothing_to_close(database_url: str) -> None:

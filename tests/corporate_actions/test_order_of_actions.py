@@ -5,12 +5,15 @@ from uuid import UUID
 
 import pytest
 
+from app.corporate_actions.announce import announce
 from app.corporate_actions.carry_out import CarryOut, carry_out
+from app.corporate_actions.errors import AnnounceError
 from app.corporate_actions.types import ActionKind, ActionStatus
+from app.kernel.errors import Refusal
 from app.market.types import Side, TimeInForce
 from app.orders.types import OrderStatus
 from app.venues.port import Report, ReportKind
-from tests.corporate_actions.company import FRIDAY, MONDAY, Company, terms, units
+from tests.corporate_actions.company import FRIDAY, MONDAY, TUESDAY, Company, terms, units
 from tests.corporate_actions.test_dividend import PAID_ON
 from tests.orders.test_busts import SILENT
 from tests.world import WEDNESDAY, World, running
@@ -44,6 +47,21 @@ async def test_the_later_one_waits(database_url: str, *, dividend_first: bool) -
         due = await world.pool.fetchval("SELECT sum(amount) FROM dividend_entitlement")
         assert due == (10 if dividend_first else 40)
         await ko.check()
+
+
+@pytest.mark.parametrize("first", ["into it", "of it"])
+async def test_nobody_is_given_shares_of_a_company_that_is_no_more(database_url: str, first: str) -> None:
+    """KO is taken over on Monday, so on Tuesday nothing can become its shares, whichever was announced first."""
+    async with running(database_url) as world:
+        ko, aapl = Company(world), Company(world, "AAPL")
+        for_shares = terms("1", "2")
+        later = aapl.command(ActionKind.MERGER, for_shares, TUESDAY, into=world.instrument("KO"))
+        earlier = ko.command(ActionKind.MERGER, for_shares, MONDAY, into=world.instrument("MSFT"))
+        commands = [later, earlier] if first == "into it" else [earlier, later]
+        await world.commits.submit(announce, commands[0])
+        with pytest.raises(Refusal, match="There is a MERGER of") as refused:
+            await world.commits.submit(announce, commands[1])
+        assert refused.value.code is AnnounceError.ALREADY_ANNOUNCED
 
 
 async def test_it_waits_until_what_is_in_flight_has_come_back(database_url: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest_asyncio
 
 from app.accounting.balances import outside_at, trial_balance_at
 from app.archive import archive_all, check_all
-from app.infra.database import ENGINE_ROLE
+from app.infra.database import ENGINE_ROLE, api_engine, driver_of, one_moment, reading
 from app.kernel.clock import ManualClock
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
@@ -106,6 +107,66 @@ async def test_a_balance_at_an_effective_time_that_is_archived_is_right_or_refus
     except asyncpg.PostgresError:
         return
     assert found == 4
+
+
+async def test_a_position_at_a_time_that_is_archived_is_right_or_refused(
+    log: Books, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(15):
+        await deposit(log, NOON + number * HOUR)
+    await archived(log, database_url, tmp_path)
+    asked = "SELECT ledger.position_at($1, $2)"
+    assert await log.connection.fetchval(asked, log.journal.id, NOON + 9 * HOUR) == 10
+    with pytest.raises(asyncpg.RaiseError, match="is archived"):
+        await log.connection.fetchval(asked, log.journal.id, NOON + 9 * HOUR - SECOND)
+
+
+async def test_a_stream_that_skips_numbers_is_noticed_though_its_beginning_is_archived(
+    log: Books, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(15):
+        await deposit(log, NOON + number * HOUR)
+    await archived(log, database_url, tmp_path)
+    assert (await prove(log.connection, log.journal, CLOCK)).disagreement is None
+    last = await deposit(log, NOON + 20 * HOUR)
+    superuser = await asyncpg.connect(database_url)
+    await superuser.execute("SET session_replication_role = replica")
+    await superuser.execute("ALTER TABLE ledger.event DISABLE TRIGGER ALL")
+    await superuser.execute("UPDATE ledger.event SET sequence = sequence + 5 WHERE position = $1", last)
+    await superuser.execute("UPDATE ledger.book SET sequence = sequence + 5 WHERE id = $1", log.customers[0])
+    await superuser.close()
+    found = await prove(log.connection, log.journal, CLOCK)
+    assert found.disagreement == f"position {last}: it does not follow from the last event of its book"
+
+
+async def test_what_was_taken_out_of_the_log_can_not_be_changed_either(
+    log: Books, database_url: str, tmp_path: Path
+) -> None:
+    for number in range(15):
+        await deposit(log, NOON + number * HOUR)
+    await prove(log.connection, log.journal, CLOCK)
+    owner = await asyncpg.connect(database_url)
+    await detach(owner, Manifest(log.journal.id, 0, 10, []), drop=False)
+    for table in ("event", "transfer"):
+        for change in ("UPDATE {} SET lateness = 1", "DELETE FROM {}", "TRUNCATE {}"):
+            with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+                await owner.execute(change.format(f"ledger.{table}_{log.journal.id}_0"))
+    await owner.close()
+
+
+async def test_looking_for_snapshots_that_nobody_wrote_does_not_read_all_that_the_auditor_wrote(log: Books) -> None:
+    """It is looked for every second, and there is one snapshot for each 1,000 entries ever."""
+    await log.connection.execute(
+        "SELECT ledger.record_audit($1, 0, 0, now(), NULL, array_agg(n), array_agg(n), array_agg(n * 1000),"
+        " array_agg(n)) FROM generate_series(1, 5000) AS n",
+        log.journal.id,
+    )
+    plan = await log.connection.fetch(
+        "EXPLAIN ANALYZE SELECT min(position) FROM ledger.snapshot"
+        " WHERE journal_id = $1 AND position > 0 AND sequence % 1000 <> 0",
+        log.journal.id,
+    )
+    assert "snapshot_odd" in "".join(row[0] for row in plan), plan
 
 
 async def test_a_balance_at_a_position_that_is_archived_is_right_or_refused(
@@ -285,6 +346,35 @@ async def test_a_reader_of_transfers_then_events_survives_a_detaching(
         await owner.close()
 
 
+@pytest.mark.parametrize("who", ["api", "engine"])
+async def test_a_partition_that_leaves_takes_no_balance_from_who_began_to_read_before(
+    log: Books, database_url: str, who: str
+) -> None:
+    """What it began with is not in the log any more, and the snapshot of the balances is none that it can see."""
+    for number in range(10):
+        await deposit(log, NOON + number * HOUR)
+    await log.post([], [], [], book=log.customers[1])
+    await prove(log.connection, log.journal, CLOCK)
+    account = address(log.customers[0], USD, Kind.SETTLED)
+    api, owner = api_engine(database_url, 1), await asyncpg.connect(database_url)
+    async with AsyncExitStack() as stack:
+        if who == "api":
+            reader = driver_of(await stack.enter_async_context(reading(api, log.journal.tenant_id)))
+        else:
+            reader = log.connection
+            await stack.enter_async_context(one_moment(reader))
+        head = await reader.fetchval("SELECT position FROM ledger.journal_head WHERE journal_id = $1", log.journal.id)
+        detaching = asyncio.create_task(detach(owner, Manifest(log.journal.id, 0, 10, []), drop=False))
+        await asyncio.wait([detaching], timeout=0.3)
+        rows = await reader.fetch("SELECT * FROM ledger.balances_at($1, $2, $3)", log.journal.id, [account], head)
+        assert [row["balance"] for row in rows] == [10]
+    await detaching
+    rows = await log.connection.fetch("SELECT * FROM ledger.balances_at($1, $2, $3)", log.journal.id, [account], head)
+    assert [row["balance"] for row in rows] == [10]
+    await owner.close()
+    await api.dispose()
+
+
 async def test_nobody_waits_for_a_detaching_that_waits_for_a_long_reader(log: Books, database_url: str) -> None:
     """Somebody reads for long (an export, a replay); all others, of every tenant, go on reading."""
     for number in range(15):
@@ -326,7 +416,7 @@ async def test_an_archive_that_ends_before_the_log_begins_is_found_out(
     assert not agrees, said
 
 
-@pytest.mark.parametrize("what", ["book_id", "sequence", "recorded_at", "lateness"])
+@pytest.mark.parametrize("what", ["book_id", "sequence", "recorded_at", "lateness", "first"])
 async def test_archived_events_that_do_not_follow_from_each_other_are_found_out(
     log: Books, database_url: str, tmp_path: Path, what: str
 ) -> None:
@@ -342,8 +432,11 @@ async def test_archived_events_that_do_not_follow_from_each_other_are_found_out(
         "sequence": polars.lit(7),
         "recorded_at": polars.lit(NOON).dt.offset_by("-9d"),
         "lateness": polars.lit(2),
+        "first": polars.col("sequence") + 3,
     }[what]
-    changed = polars.when(polars.col("position") == 5).then(value).otherwise(polars.col(what)).alias(what)
+    which = polars.lit(value=True) if what == "first" else polars.col("position") == 5
+    what = "sequence" if what == "first" else what
+    changed = polars.when(which).then(value).otherwise(polars.col(what)).alias(what)
     before = hashlib.sha256(events.read_bytes()).hexdigest()
     frame.with_columns(changed.cast(frame.schema[what])).write_parquet(events)
     after = hashlib.sha256(events.read_bytes()).hexdigest()

@@ -250,6 +250,12 @@ async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]
     assert stretch.disagreement is not None
 
 
+async def test_a_stretch_without_transfers_adds_up() -> None:
+    stretch = Stretch()
+    stretch.read(b"")
+    assert (stretch.entries, stretch.disagreement) == (0, None)
+
+
 @pytest.mark.parametrize("who", ["auditor", "replay"])
 async def test_a_row_without_a_figure_is_a_disagreement(log: Books, database_url: str, who: str) -> None:
     await tamper(database_url, "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3")

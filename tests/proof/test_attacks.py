@@ -79,6 +79,18 @@ async def test_what_nobody_touched_is_true(sealed: Sealed, sealed_url: str, tmp_
     assert said.startswith("TRUE: all ")
 
 
+async def test_what_is_said_to_be_archived_can_not_be_edited_in_the_log(sealed: Sealed, sealed_url: str) -> None:
+    """What is archived is not read from the log: so nothing of it may be there to be shown to anybody."""
+    async with attacking(sealed_url) as superuser:
+        await superuser.execute(EDITS["an amount"], (await about(sealed_url, sealed))["first"])
+        await superuser.execute(
+            "UPDATE ledger.journal_head h SET archived = 1024, archived_recorded_at = e.recorded_at,"
+            " archived_effective_at = e.latest_effective_at FROM ledger.event e WHERE e.position = 1024"
+        )
+    found = await sealed.verify(sealed_url)
+    assert found.faults == ["there is something at position 1, outside of the log"]
+
+
 @pytest.mark.parametrize("where", ["first", "second", "tail"])
 @pytest.mark.parametrize("what", EDITS)
 async def test_no_entry_can_be_edited(sealed: Sealed, sealed_url: str, tmp_path: Path, what: str, where: str) -> None:

@@ -15,6 +15,14 @@ from tests.world import running
 pytestmark = pytest.mark.asyncio
 
 
+async def test_a_log_of_which_nothing_is_published_is_not_said_to_be_signed(database_url: str) -> None:
+    said: list[str] = []
+    async with running(database_url) as world:
+        await world.investor(10)
+        assert await verify_all(database_url, world.seals, None, said.append)
+    assert said[1:] == ["  No checkpoint is published yet: there is nothing to compare it with."]
+
+
 async def test_verify_reports_each_tenant(database_url: str) -> None:
     said: list[str] = []
     async with running(database_url) as world, running(database_url) as other:

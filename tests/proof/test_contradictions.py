@@ -86,15 +86,24 @@ async def test_checkpoints_that_vanish_from_the_database_still_bind(database_url
             await world.seal()
 
 
-async def test_a_publisher_that_lost_everything_is_told_of(database_url: str) -> None:
-    """As when a restored server was given an empty folder: nothing is signed as if the log had just begun."""
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_publisher_that_lost_its_newest_checkpoints_is_a_contradiction(database_url: str, left: int) -> None:
+    """An empty folder in the place of the one that was published to would bind nobody to anything."""
     async with running(database_url) as world:
-        await world.investor(10)
-        await world.seal()
-        world.seals = replace(world.seals, publisher=MemoryPublisher())
-        await world.investor(10)
-        with pytest.raises(Contradiction, match="a checkpoint of 2 entries was published, but none is there any more"):
+        alarms, publisher = Alarms(), MemoryPublisher()
+        world.seals = replace(world.seals, publisher=publisher)
+        for _ in range(2):
+            await world.investor(10)
             await world.seal()
+        for place in sorted(publisher.notes)[left:]:
+            del publisher.notes[place]
+        await world.investor(10)
+        world.clock.advance(timedelta(minutes=1))
+        await sealer(world, alarms).run_due()
+        assert alarms.heard == ["a checkpoint of 4 entries was published, and the publisher has it no more"]
+        async with world.pool.acquire() as connection:
+            found = await verify(connection, world.seals, world.commits.journal)
+        assert found.faults == ["the checkpoint of 4 entries was published, and the publisher has it no more"]
 
 
 async def test_after_a_restore_to_an_earlier_moment_the_log_goes_on_under_a_new_name(database_url: str) -> None:

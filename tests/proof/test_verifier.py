@@ -24,6 +24,14 @@ async def test_receipts_of_all_entries_are_true(sealed: Sealed, sealed_url: str,
     assert (code, said.count("TRUE: ")) == (0, 1)
 
 
+async def test_a_receipt_says_what_was_moved(sealed: Sealed, sealed_url: str, tmp_path: Path) -> None:
+    """Or it would prove that there was a deposit, and not of how much."""
+    found = receipt((await proofs(sealed_url, sealed))[1])
+    code, said = sealed.check("receipt", saved(tmp_path / "receipt.json", found))
+    assert code == 0
+    assert said.splitlines()[1:] == ["  USD settled: 1000.00000000"]
+
+
 async def test_the_log_goes_on_from_each_of_its_checkpoints(sealed: Sealed, sealed_url: str, tmp_path: Path) -> None:
     for old in sealed.sizes:
         for new in (size for size in sealed.sizes if size >= old):

@@ -1,4 +1,5 @@
-"""Checks an archive from itself alone: every file is what its manifest says, nothing is missing, and it adds up."""
+"""Checks an archive: from itself alone, that every file is what its manifest says, nothing is missing, and it adds up;
+and that the log goes on with the balances that it adds up to."""
 
 import hashlib
 import io
@@ -10,8 +11,12 @@ import obstore
 import polars
 from obstore.store import ObjectStore
 
-from app.ledger.adding_up import Stand, Stretch
+from app.infra.database import EngineConnection
+from app.kernel.money import to_text
+from app.ledger.adding_up import Stand, Stretch, describe
 from app.ledger.archive.parts import ArchiveBroken, File, Manifest, Part, manifests
+from app.ledger.archived import archived_position
+from app.ledger.contradictions import units
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +28,13 @@ class ArchiveChecked:
     disagreement: str | None
 
 
-async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
-    """Read a journal's whole archive and add it up from the first position on."""
+async def check_archive(store: ObjectStore, journal_id: int, until: int | None = None) -> ArchiveChecked:
+    """Read a journal's whole archive, or what goes up to a position, and add it up from the first position on."""
     whole, story, to = Stretch(), Story(), 0
     try:
         for manifest in await manifests(store, journal_id):
+            if until is not None and to >= until:
+                break
             if manifest.after != to:
                 raise ArchiveBroken(f"position {to + 1} and what follows are missing: next comes {manifest.path}")
             await add_up(store, manifest, whole, story)
@@ -38,6 +45,29 @@ async def check_archive(store: ObjectStore, journal_id: int) -> ArchiveChecked:
     return ArchiveChecked(to, whole.closing, wrong)
 
 
+async def balances_contradict(connection: EngineConnection, store: ObjectStore, journal_id: int) -> str | None:
+    """Whether accounts stood where the log begins as the archive adds up to: of who has moved nothing since, nothing
+    else says it."""
+    archived = await archived_position(connection, journal_id)
+    found = await check_archive(store, journal_id, archived)
+    if found.disagreement is not None:
+        return found.disagreement
+    if found.to < archived:
+        return f"positions {found.to + 1:,} to {archived:,} are neither in the log nor in the archive"
+    rows = await connection.fetch(_SNAPSHOTS, journal_id, archived)
+    kept = {account: (sequence, units(balance)) for account, sequence, balance in rows}
+    wrong = [id_ for id_ in kept.keys() | found.stands.keys() if kept.get(id_) != found.stands.get(id_)]
+    if not wrong:
+        return None
+    stood = kept.get(min(wrong), (0, 0))[1]
+    archive = found.stands.get(min(wrong), (0, 0))[1]
+    return (
+        f"at position {archived:,} {describe(min(wrong))} stood at {'no figure' if stood is None else to_text(stood)}"
+        f" say the books, at {to_text(archive)} says the archive"
+    )
+
+
+_SNAPSHOTS = "SELECT account_id, sequence, balance FROM ledger.snapshot WHERE journal_id = $1 AND position = $2"
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _STORY = ("position", "book_id", "sequence", "recorded_at", "effective_at", "lateness")
 
@@ -56,7 +86,7 @@ class Story:
             position, book, sequence, recorded_at, effective_at, lateness = row
             behind = self.effective_at - effective_at if effective_at < self.effective_at else timedelta()
             late = 0 if not behind else 1 if behind <= timedelta(minutes=1) else 2
-            follows = sequence == self.sequences.get(book, sequence - 1) + 1
+            follows = sequence == self.sequences.get(book, 0) + 1
             if not follows or recorded_at < self.recorded_at or lateness != late:
                 raise ArchiveBroken(f"position {position}: the event does not follow from those before it")
             self.sequences[book] = sequence
