@@ -61,6 +61,7 @@ account = Table(
     Column("balance", Units, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("may_be_negative", Boolean, nullable=False),
+    Column("closed", Boolean, nullable=False),
     schema="ledger",
 )
 
