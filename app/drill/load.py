@@ -15,7 +15,7 @@ from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.infra.database import engine_pool
 from app.kernel.clock import Clock
-from app.kernel.errors import OutcomeUnknown, Refusal
+from app.kernel.errors import OutcomeUnknown
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.ledger.books import open_books, open_tenant
@@ -54,9 +54,7 @@ class Load:
             command = CashMovement(self.books[turn % len(self.books)], UNIT, CALLER)
             try:
                 await self.commits.submit(deposit, command, idempotency_key(CALLER, key, "deposit", {"amount": UNIT}))
-            except Refusal:
-                raise
-            except (OutcomeUnknown, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except OutcomeUnknown:
                 return  # nobody was told that it happened; it may have
             self.requests[key] = Request(asked_at, self.clock.now())
 

@@ -34,4 +34,6 @@ class Overloaded(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """The connection broke during COMMIT. Ask again with the same idempotency key to learn what happened."""
+    """The database was lost over a request: it may have been done. Asked again with the same idempotency key, it is
+    done once.
+    """

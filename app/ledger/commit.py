@@ -107,7 +107,7 @@ class GroupCommit:
 
         With a ``key`` the first answer (or its ``id``) is stored, and given again to the same request. ``weight`` says
         how much work it is; an order that is placed is 1. Raises the ``Refusal`` of the use case, ``Overloaded`` when
-        too many of its kind wait, ``OutcomeUnknown`` when the connection broke while committing.
+        too many of its kind wait, ``OutcomeUnknown`` when the database was lost over it.
         """
         queue = self._queues.setdefault(use_case, deque())
         if len(queue) >= self._queue_limit:
@@ -171,7 +171,7 @@ class GroupCommit:
         except Exception as error:
             if _is_loss(error):
                 log.warning("batch lost", commands=len(waiting), error=repr(error))
-                _tell([(each.answer, error) for each in waiting])
+                _tell([(each.answer, _unknown(error)) for each in waiting])
                 return
             # One bad command must not take its neighbours down: halve the batch until it stands alone.
             if len(waiting) == 1:
@@ -230,9 +230,18 @@ def _is_loss(error: Exception) -> bool:
         | asyncpg.PostgresConnectionError
         | asyncpg.InterfaceError
         | asyncpg.InternalClientError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.PostgresSystemError
         | asyncpg.LockNotAvailableError
         | asyncpg.OperatorInterventionError,
     )
+
+
+def _unknown(error: Exception) -> OutcomeUnknown:
+    """What a caller is told, each its own: an exception keeps who raised it."""
+    unknown = OutcomeUnknown("the database was lost over this request; ask again with the same key")
+    unknown.__cause__ = error
+    return unknown
 
 
 def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]], at_once: int = _AT_ONCE) -> None:
