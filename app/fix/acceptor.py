@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-import asyncpg
 import structlog
 
 from app.fix.codec import BEGIN_STRING, Frame, Framer, decode
@@ -17,6 +16,7 @@ from app.fix.errors import FieldError
 from app.fix.line import Line
 from app.fix.message import Message
 from app.fix.tags import MsgType, Tag
+from app.infra.database import LOST
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Acceptor:
         call.add_done_callback(self._calls.discard)
         try:
             await self._serve(reader, writer)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except LOST as error:
             log.warning("FIX call failed", error=repr(error))
         except Exception:
             log.exception("FIX call failed")

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 
 from app.fix.errors import Fenced, NotLoggedOn
@@ -18,6 +17,7 @@ from app.fix.journal import LEASE, Journal, Tenure
 from app.fix.message import Message
 from app.fix.session import Session, State
 from app.fix.types import Deliveries, Turn
+from app.infra.database import LOST
 from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown
 
@@ -101,7 +101,7 @@ class Connection:
                 if reason is not None:
                     return reason
                 await wake_or(self._wake, TICK)
-        except (Fenced, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (Fenced, *LOST) as error:
             self._writer.transport.abort()  # closing would wait for a peer that may not read any more
             return f"broken off: {error!r}"
         finally:

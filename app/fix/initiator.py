@@ -6,12 +6,12 @@ import random
 from datetime import datetime, timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 
 from app.fix.connection import TICK
 from app.fix.errors import SessionHeld
 from app.fix.line import Line
+from app.infra.database import LOST
 from app.kernel.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class Initiator:
             except SessionHeld as held:
                 log.debug("FIX session is not ours", reason=str(held))
                 self._pause = HELD_PAUSE
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LOST as error:
                 log.warning("FIX call failed", session=str(self.line.config.id), error=repr(error))
             except Exception:
                 log.exception("FIX call failed", session=str(self.line.config.id))
@@ -70,7 +70,7 @@ class Initiator:
             finally:
                 watching.cancel()
         finally:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*LOST):
                 await self.line.release(tenure)
 
     async def _until(self, moment: datetime) -> None:

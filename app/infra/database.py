@@ -7,7 +7,7 @@ under forced row-level security and sees only the tenant that its transaction na
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -52,6 +52,10 @@ def among_keys(column: ColumnElement[Any]) -> ColumnElement[bool]:
     """
     return column == any_(bindparam("keys", type_=ARRAY(column.type)))
 
+
+#: What a statement raises when the database is lost. The last is asyncpg tripping over itself, when a connection breaks
+#: while it prepares a statement.
+LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 ENGINE_ROLE = "wealthgraph_engine"
 API_ROLE = "wealthgraph_api"

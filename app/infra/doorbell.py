@@ -12,13 +12,12 @@ import structlog
 from broadcaster import Event
 from broadcaster._backends.base import BroadcastBackend
 
+from app.infra.database import LOST
+
 log = structlog.get_logger(__name__)
 
 _RETRY_AFTER = 1.0
 _WAITING = 10_000
-
-
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class PostgresDoorbell(BroadcastBackend):
@@ -45,7 +44,8 @@ class PostgresDoorbell(BroadcastBackend):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
         if self._connection:
-            await self._connection.close()
+            with contextlib.suppress(*LOST):
+                await self._connection.close()
 
     async def subscribe(self, group: str) -> None:
         # It must not wait here: broadcaster trips over itself when it is cancelled while it subscribes.
@@ -62,7 +62,7 @@ class PostgresDoorbell(BroadcastBackend):
             async with self._sending:
                 if self._connection and not self._connection.is_closed():
                     await self._connection.execute("SELECT pg_notify($1, $2)", channel, message)
-        except _LOST as error:
+        except LOST as error:
             log.warning("ring lost", error=repr(error))
 
     async def next_published(self) -> Event:
@@ -79,7 +79,7 @@ class PostgresDoorbell(BroadcastBackend):
             self._look.clear()
             try:
                 await self._listen()
-            except _LOST as error:
+            except LOST as error:
                 log.warning("doorbell is down", error=repr(error))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_RETRY_AFTER):

@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from app.infra.database import EngineConnection, EnginePool
+from app.infra.database import LOST, EngineConnection, EnginePool
 from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 from app.ledger.idempotency import IdempotencyKey, answer_once, stored_answer
@@ -197,7 +197,7 @@ class GroupCommit:
                 raise
             try:
                 done = await connection.execute("COMMIT")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LOST as error:
                 raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
             if done != "COMMIT":  # PostgreSQL ends a transaction so in which a statement failed and nobody noticed
                 raise RuntimeError(f"{len(waiting)} commands were not committed: a use case hid a failed statement")

@@ -2,10 +2,9 @@
 
 import asyncio
 
-import asyncpg
 import structlog
 
-from app.infra.database import EnginePool
+from app.infra.database import LOST, EnginePool
 from app.market import clock as market_clock
 
 log = structlog.get_logger(__name__)
@@ -17,6 +16,6 @@ async def beat(pool: EnginePool, clock: market_clock.MarketClock) -> None:
         try:
             async with pool.acquire() as connection:
                 await clock.heartbeat(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except LOST as error:
             log.warning("the market's clock was not written down", error=repr(error))
         await asyncio.sleep(market_clock.HEARTBEAT.total_seconds())

@@ -13,10 +13,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-import asyncpg
 import structlog
 
-from app.infra.database import EngineConnection, EnginePool
+from app.infra.database import LOST, EngineConnection, EnginePool
 from app.kernel.money import to_decimal
 from app.market.bridge import load_quotes, tick
 from app.market.quotes import QuoteSource
@@ -142,6 +141,6 @@ async def watch(pool: EnginePool, splits: Splits) -> None:
         try:
             async with pool.acquire() as connection:
                 await splits.refresh(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except LOST as error:
             log.warning("splits could not be read", error=repr(error))
         await asyncio.sleep(LOOK.total_seconds())

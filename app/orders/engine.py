@@ -12,10 +12,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
 
-from app.infra.database import EnginePool
+from app.infra.database import LOST, EnginePool
 from app.infra.hub import Hub
 from app.kernel.clock import Clock
 from app.kernel.errors import Refusal
@@ -123,11 +122,7 @@ class OrderEngine:
         finally:
             try:
                 await asyncio.shield(give_up(self._pool, self.id))
-            except (
-                OSError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:  # the leases run out by themselves
+            except LOST as error:  # the leases run out by themselves
                 log.warning("leases were not given up", error=repr(error))
 
     async def _answer(self, ring: Any) -> None:

@@ -27,6 +27,29 @@ async def test_listening_begins_and_ends_while_rings_are_under_way(database_url:
     await doorbell.disconnect()
 
 
+async def test_it_goes_on_after_whatever_a_lost_database_raises(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.infra.doorbell._RETRY_AFTER", 0.01)
+    doorbell = PostgresDoorbell(database_url)
+    await doorbell.connect()
+    listen, lost = doorbell._listen, asyncio.Event()
+
+    async def fail_once() -> None:
+        monkeypatch.setattr(doorbell, "_listen", listen)
+        lost.set()
+        raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+
+    monkeypatch.setattr(doorbell, "_listen", fail_once)
+    await doorbell.subscribe("here")
+    await lost.wait()
+    connection = await asyncpg.connect(database_url)
+    async with asyncio.timeout(LONG):
+        await _heard(doorbell, connection, "here")
+    await connection.close()
+    await doorbell.disconnect()
+
+
 async def _heard(doorbell: PostgresDoorbell, connection: "asyncpg.Connection[asyncpg.Record]", channel: str) -> None:
     """Ring from elsewhere until it is heard."""
     hearing = asyncio.create_task(doorbell.next_published())

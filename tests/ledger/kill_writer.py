@@ -13,8 +13,7 @@ from pathlib import Path
 from random import Random
 from uuid import UUID, uuid5
 
-import asyncpg
-
+from app.infra.database import LOST as DATABASE_LOST
 from app.infra.database import EnginePool, engine_pool
 from app.kernel.clock import SystemClock
 from app.kernel.errors import OutcomeUnknown, Refusal
@@ -91,7 +90,7 @@ async def work(url: str, tenant: UUID, seed: int, answers: str, home: Path) -> N
 
     try:
         await asyncio.gather(_seal(pool, journal, home), *(caller(number) for number in range(CALLERS)))
-    except (OutcomeUnknown, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+    except (OutcomeUnknown, *DATABASE_LOST):
         writer.cancel()
         os._exit(LOST)
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from broadcaster import Broadcast
 
-from app.infra.database import EnginePool, engine_pool
+from app.infra.database import LOST, EnginePool, engine_pool
 from app.infra.doorbell import PostgresDoorbell
 from app.infra.hub import Hub
 from app.kernel.clock import SystemClock
@@ -58,8 +57,7 @@ QUICK = PaperBehaviour(
     aftermath_ms=(10, 100),
     late_ms=(5, 50),
 )
-#: asyncpg trips over itself when a connection breaks while it looks up a type.
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OutcomeUnknown)
+_LOST = (*LOST, OutcomeUnknown)
 _PATIENCE = 30.0
 _NO_FAILURE = (RuntimeError("no more than these"),)
 

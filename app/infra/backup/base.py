@@ -13,6 +13,7 @@ from app.infra.backup.folder import Base, base_folder, bases, keep, locked, unfi
 from app.infra.backup.manifest import verify
 from app.infra.backup.segments import timelines
 from app.infra.backup.tools import BackupError, run, source_of, version
+from app.infra.database import LOST
 
 _LONGEST_SECONDS: Final = 24 * 3600.0
 _FIRST: Final = re.compile(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", re.MULTILINE)
@@ -36,7 +37,7 @@ async def about(url: str) -> dict[str, Any]:
         connection = await asyncpg.connect(url, timeout=10)
     except TimeoutError as error:
         raise BackupError("the server can't be reached: no answer within 10 s") from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except LOST as error:
         raise BackupError(f"the server can't be reached: {error}") from error
     try:
         row = await connection.fetchrow(_ABOUT, list(_SETTINGS))
