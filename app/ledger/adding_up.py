@@ -88,10 +88,10 @@ class Stretch:
             # With 8 decimals always, taking away the point makes units of it.
             plain = io.BytesIO(lines.replace(b".", b""))
             transfers = polars.read_csv(plain, separator="\t", has_header=False, schema=_TRANSFER)
-            whole = transfers.height == lines.count(b"\n") and not any(each.null_count() for each in transfers)
         except polars.exceptions.PolarsError:  # NaN, NULL
-            whole = False
-        if not whole:  # what is left empty is null: nothing compares with it, so it would pass
+            transfers = None
+        # What is left empty is null: nothing compares with it, so it would pass.
+        if transfers is None or transfers.height < lines.count(b"\n") or any(each.null_count() for each in transfers):
             self._object([(self.last[0], f"past position {self.last[0]}: there is a figure that is none")])
             return
         wrong = [] if self.low == self.high else self._legs(transfers)
