@@ -345,6 +345,31 @@ async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_u
     assert (len(told), proven) == (1, 1)
 
 
+async def test_an_audit_that_was_deleted_is_an_alarm(log: Books, database_url: str) -> None:
+    told: list[str] = []
+
+    async def alarm(_: Journal, disagreement: str) -> None:
+        told.append(disagreement)
+
+    await tamper(database_url, "DELETE FROM ledger.audit")
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        await Auditor(pool, CLOCK, alarm).look()
+    assert told == ["what the auditor had found of the journal was deleted"]
+
+
+async def test_a_journal_that_can_not_be_audited_holds_up_no_other(log: Books, database_url: str) -> None:
+    async def alarm(_: Journal, __: str) -> None:
+        raise AssertionError("nothing disagrees")
+
+    async with books(database_url) as other, asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        await tamper(database_url, f"DELETE FROM ledger.journal_head WHERE journal_id = {log.journal.id}")
+        bank = address(other.journal.outside, USD, Kind.FBO)
+        await other.post([Leg(bank, address(other.customers[0], USD, Kind.SETTLED), UNIT)])
+        with pytest.raises(ExceptionGroup, match="could not be audited"):
+            await Auditor(pool, CLOCK, alarm).look()
+        assert await pool.fetchval("SELECT proven FROM ledger.audit WHERE journal_id = $1", other.journal.id) == 1
+
+
 async def test_the_auditor_outlives_an_alarm_that_fails(
     log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
