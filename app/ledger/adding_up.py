@@ -91,7 +91,7 @@ class Stretch:
         except polars.exceptions.PolarsError:  # NaN, NULL
             transfers = None
         # What is left empty is null: nothing compares with it, so it would pass.
-        if transfers is None or transfers.height < lines.count(b"\n") or any(each.null_count() for each in transfers):
+        if transfers is None or transfers.height != lines.count(b"\n") or any(each.null_count() for each in transfers):
             self._object([(self.last[0], f"past position {self.last[0]}: there is a figure that is none")])
             return
         wrong = [] if self.low == self.high else self._legs(transfers)

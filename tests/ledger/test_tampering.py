@@ -257,10 +257,11 @@ async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]
         lambda line: line.replace("-1.00000000", ""),
         lambda line: line[: line.rindex("\t")] + "\n",
         lambda line: line[:-12],
+        lambda line: line[:-1],
         lambda line: line.replace("-1.00000000", "\\N"),
         lambda line: "\n",
     ],
-    ids=["no leg", "no balance", "no amount", "cut off", "null", "nothing"],
+    ids=["no leg", "no balance", "no amount", "cut off", "not ended", "null", "nothing"],
 )
 async def test_what_is_left_out_of_a_line_does_not_pass(change: Callable[[str], str]) -> None:
     line = LINE.format(
