@@ -5,23 +5,24 @@ What the ledger declines stays proposed: nothing has changed, and it can be appr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from app.accounting.end import ENGINE, end
 from app.accounting.errors import JournalError
 from app.accounting.propose import MAX_REASON
-from app.accounting.reverse import reversible
+from app.accounting.reverse import Reversible, reversible
 from app.accounting.rows import journal_from
 from app.accounting.types import EVENT_TYPES, JournalKind, JournalStatus, ManualJournal
 from app.kernel.errors import Refusal, Shortage
-from app.kernel.events import NewEvent
-from app.kernel.money import to_text
+from app.kernel.events import EventType, NewEvent
+from app.kernel.money import to_text, to_units
 from app.kernel.texts import is_text
 from app.ledger.chart import USD, Kind, address, asset_of, book_of, kind_of
 from app.ledger.commit import Batch
 from app.ledger.postings import reversal, transfer_in, transfer_out
 from app.ledger.receivables import owed_by_book
-from app.ledger.types import Entry, RefusalReason, Refused
+from app.ledger.types import Entry, Leg, RefusalReason, Refused
 from app.orders.old_terms import changed_since
 
 #: So many expired proposals are marked in one commit.
@@ -167,7 +168,20 @@ async def _reversal(batch: Batch, journal: ManualJournal, told: NewEvent, owed: 
         return found
     data = {**told.data, "reverses": found.position, "type": found.type}
     event = told._replace(cause=found.correlation, data=data)
-    return [Entry(event, reversal(found.moved, found.book, owed))]
+    legs = reversal(found.moved, found.book, owed)
+    if found.type is EventType.INTEREST and (lent := await _not_settled(batch, found)):
+        # What the customer has not got any more is a debt to the firm: other customers' money must not leave for it.
+        outside = batch.journal.outside
+        legs.append(Leg(address(outside, USD, Kind.FBO), address(outside, USD, Kind.FIRM_BANK), lent))
+    return [Entry(event, legs)]
+
+
+async def _not_settled(batch: Batch, found: Reversible) -> int:
+    """Of the settled money that the entry brought, how much is not there any more."""
+    settled = address(found.book, USD, Kind.SETTLED)
+    brought = sum(leg.amount for leg in found.moved if leg.credit == settled)
+    balance = await batch.connection.fetchval("SELECT balance FROM ledger.account WHERE id = $1", settled)
+    return max(0, brought - to_units(balance or Decimal()))
 
 
 def _too_much_repaid(journal: ManualJournal, owed: int) -> Refusal | None:

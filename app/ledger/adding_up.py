@@ -12,12 +12,13 @@ import polars
 from polars import Int64, Int128, col
 
 from app.kernel.money import to_text
-from app.ledger.chart import MAY_BE_NEGATIVE, Kind, asset_of, book_of, kind_of
+from app.ledger.chart import MAY_BE_NEGATIVE, Kind, asset_of, book_of
 
 #: Each so many entries of an account are summed up in a snapshot.
 SNAPSHOT_EVERY = 1_000
 
 _ASSET, _KIND = 1048575 << 5, 31
+_NAMES = {kind.value: kind.name.lower() for kind in Kind}
 _NEVER_NEGATIVE = [kind.value for kind in Kind if kind not in MAY_BE_NEGATIVE]
 
 _TRANSFER: Final = {
@@ -65,7 +66,7 @@ class Stretch:
     that does not follow from the one before it.
     """
 
-    low: int = 0
+    low: int = -(2**63)
     high: int = 2**63 - 1
     opening: dict[int, Opening] = field(default_factory=dict)
     closing: dict[int, Stand] = field(default_factory=dict)
@@ -88,6 +89,9 @@ class Stretch:
             plain = io.BytesIO(lines.replace(b".", b""))
             transfers = polars.read_csv(plain, separator="\t", has_header=False, schema=_TRANSFER)
         except polars.exceptions.PolarsError:  # NaN, NULL
+            transfers = None
+        # What is left empty is null: nothing compares with it, so it would pass.
+        if transfers is None or transfers.height != lines.count(b"\n") or any(each.null_count() for each in transfers):
             self._object([(self.last[0], f"past position {self.last[0]}: there is a figure that is none")])
             return
         wrong = [] if self.low == self.high else self._legs(transfers)
@@ -182,5 +186,6 @@ def _differs(account: int, position: int, found: Stand, needed: Stand) -> str:
 
 
 def describe(account: int) -> str:
-    """A ledger account in words."""
-    return f"{kind_of(account).name.lower()} of book {book_of(account)}, asset {asset_of(account)}"
+    """A ledger account in words; of one that can't be, too."""
+    kind = account & _KIND
+    return f"{_NAMES.get(kind, f'kind {kind}')} of book {book_of(account)}, asset {asset_of(account)}"

@@ -8,6 +8,7 @@ much: a backlog of one kind holds up its own kind, and nobody else for longer th
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -107,8 +108,11 @@ class GroupCommit:
 
         With a ``key`` the first answer (or its ``id``) is stored, and given again to the same request. ``weight`` says
         how much work it is; an order that is placed is 1. Raises the ``Refusal`` of the use case, ``Overloaded`` when
-        too many of its kind wait, ``OutcomeUnknown`` when the database was lost over it.
+        too many of its kind wait or the writer is stopped (nothing was done then), ``OutcomeUnknown`` when the
+        database was lost over it.
         """
+        if self._stopped:
+            raise _stopping()
         queue = self._queues.setdefault(use_case, deque())
         if len(queue) >= self._queue_limit:
             raise Overloaded(f"{len(queue)} commands are waiting already; try again in a moment")
@@ -125,15 +129,24 @@ class GroupCommit:
             return await stored_answer(connection, self.journal.id, key)
 
     async def run(self) -> None:
-        """Commit batches until cancelled; what was already taken from the queues is finished first."""
+        """Commit batches until cancelled, and however often; what was already taken from the queues is finished first,
+        and who still waits there is refused."""
         working = asyncio.ensure_future(self._work())
         try:
             await asyncio.shield(working)
-        except asyncio.CancelledError:
-            self._stopped = True
-            self._arrived.set()
-            await working
-            raise
+        finally:
+            self._stop()
+            while not working.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([working])
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._arrived.set()
+        for queue in self._queues.values():
+            for each in queue:
+                _settle(each.answer, _stopping())
+        self._queues = {}
 
     async def _work(self) -> None:
         while True:
@@ -143,7 +156,12 @@ class GroupCommit:
             batch = self._take()
             if not self._queues:
                 self._arrived.clear()
-            await self._commit(batch)
+            try:
+                await self._commit(batch)
+            except BaseException:  # cancelled with everything else, as the process ends
+                for each in batch:
+                    _settle(each.answer, OutcomeUnknown("it was stopped while at work; ask again with the same key"))
+                raise
 
     def _take(self) -> list[_Waiting[Any]]:
         """The next batch: the oldest command of whose turn it is, whatever it weighs, then of each use case in turn.
@@ -185,25 +203,51 @@ class GroupCommit:
             _tell([(each.answer, answer) for each, answer in zip(waiting, answers, strict=True)])
 
     async def _attempt(self, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
-        async with self._pool.acquire() as connection:
-            try:
-                # In one message: for a small batch a round trip counts.
-                await connection.execute(f"BEGIN; SELECT ledger.lock_journal({self.journal.id:d})")
-                batch = Batch(connection, self.journal, self._clock.now(), self._market_clock.now())
-                answers = await _run_groups(batch, waiting)
-            except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("ROLLBACK")
-                raise
-            try:
+        committing = False
+        try:
+            async with self._pool.acquire() as connection:
+                batch, answers = await self._carry_out(connection, waiting)
+                committing = True
                 done = await connection.execute("COMMIT")
-            except LOST as error:
-                raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
-            if done != "COMMIT":  # PostgreSQL ends a transaction so in which a statement failed and nobody noticed
-                raise RuntimeError(f"{len(waiting)} commands were not committed: a use case hid a failed statement")
+        except Exception as error:
+            if not committing:
+                raise
+            # It may have happened, whatever failed then: tried again, all of it might be done twice.
+            raise OutcomeUnknown("the connection broke during COMMIT; ask again with the same key") from error
+        if done != "COMMIT":  # PostgreSQL ends a transaction so in which a statement failed and nobody noticed
+            raise RuntimeError(f"{len(waiting)} commands were not committed: a use case hid a failed statement")
         if batch.touched:
-            self._ring(self.journal, batch.touched)
+            try:
+                self._ring(self.journal, batch.touched)
+            except Exception:
+                log.exception("nobody was told of a batch", journal=self.journal.id)
         return answers
+
+    async def _carry_out(
+        self, connection: EngineConnection, waiting: Sequence[_Waiting[Any]]
+    ) -> tuple[Batch, list[Any]]:
+        """Everything but the COMMIT. When it raises, nothing of it stays."""
+        try:
+            # In one message: for a small batch a round trip counts.
+            await connection.execute(f"BEGIN; SELECT ledger.lock_journal({self.journal.id:d})")
+            batch = Batch(connection, self.journal, self._clock.now(), self._market_clock.now())
+            return batch, await _run_groups(batch, waiting)
+        except BaseException:
+            await _roll_back(connection)
+            raise
+
+
+async def _roll_back(connection: EngineConnection) -> None:
+    """What can't be rolled back is not used again: the next batch would commit it."""
+    clean = False
+    try:
+        with contextlib.suppress(*LOST):
+            await connection.execute("ROLLBACK")
+            clean = True
+    finally:
+        if not clean:
+            with contextlib.suppress(asyncpg.InterfaceError):  # the pool has noticed, and taken it back
+                connection.terminate()
 
 
 async def _run_groups(batch: Batch, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
@@ -217,6 +261,10 @@ async def _run_groups(batch: Batch, waiting: Sequence[_Waiting[Any]]) -> list[An
         for index, answer in zip(members, await answer_once(batch, use_case, asked), strict=True):
             answers[index] = answer
     return answers
+
+
+def _stopping() -> Overloaded:
+    return Overloaded("the server is being stopped, and nothing was done; try again in a moment")
 
 
 def _is_loss(error: Exception) -> bool:

@@ -84,12 +84,17 @@ async def read_stretch(
     """
     found = Stretch() if account is None else Stretch(account, account)
     read = bytearray()
+    failures: list[Exception] = []
 
     async def take(data: bytes) -> None:
         read.extend(data)
         if len(read) > _AT_A_TIME:
             end = read.rindex(b"\n") + 1
-            add_up(bytes(read[:end]))
+            try:
+                if not failures:
+                    add_up(bytes(read[:end]))
+            except Exception as error:  # noqa: BLE001  raised in here, the driver would wait for ever
+                failures.append(error)
             del read[:end]
 
     def add_up(lines: bytes) -> None:
@@ -99,6 +104,8 @@ async def read_stretch(
     only = "" if account is None else "AND (debit_account_id = $4 OR credit_account_id = $4)"
     arguments = (journal_id, after, to) if account is None else (journal_id, after, to, account)
     await connection.copy_from_query(_LOG.format(only=only), *arguments, output=take)
+    if failures:
+        raise failures[0]
     if read:
         add_up(bytes(read))
     return found

@@ -52,7 +52,7 @@ async def seal(connection: EngineConnection, seals: Seals, journal: Journal, now
 async def _seal(connection: EngineConnection, seals: Seals, journal: Journal, now: datetime) -> int | None:
     last = await _last_published(connection, seals, journal)
     last = await _publish_waiting(connection, seals, journal, last, now)
-    before = last.size if last else await _under_other_names(connection, seals, journal)
+    before = await _follows(connection, seals, journal, last)
     head: int = await connection.fetchval(_HEAD, journal.id)
     if before is None or head <= before:
         return None
@@ -88,16 +88,20 @@ async def published_under(connection: EngineConnection, journal_id: int, origin:
     return told
 
 
-async def _under_other_names(connection: EngineConnection, seals: Seals, journal: Journal) -> int | None:
-    """After which size the first checkpoint under our name comes: that of the last one under a name of before.
-
-    None when another process has just made it.
-    """
+async def _follows(connection: EngineConnection, seals: Seals, journal: Journal, last: Checkpoint | None) -> int | None:
+    """After which size the next checkpoint comes: that of our last one; of the first under our name, that of the last
+    one under a name of before. None when another process has just made it."""
     row = await connection.fetchrow(_NEWEST, journal.id)
     if row is None:
-        return 0
+        return last.size if last else 0
     size: int = row["size"]
-    return None if issued_under(row["note"]) == seals.origin(journal) else size
+    name = issued_under(row["note"])
+    if last is None:
+        return None if name == seals.origin(journal) else size
+    if name != seals.origin(journal) and size > last.size:
+        message = f"the checkpoint of {size} entries was made under another name, {name}"
+        raise Contradiction(f"{message}: this one can't be taken up again")
+    return last.size
 
 
 async def _publish_waiting(

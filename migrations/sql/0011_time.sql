@@ -360,15 +360,17 @@ BEGIN
   WHILE head.position + events > head.room LOOP
     head.room := add_partition(p_journal);
   END LOOP;
-  IF NOT (isfinite(p_recorded_at) AND isfinite(p_effective_at)) THEN
+  IF (isfinite(p_recorded_at) AND isfinite(p_effective_at)) IS NOT TRUE THEN
     RAISE EXCEPTION 'the times % and % are none', p_recorded_at, p_effective_at;
   END IF;
   -- Neither clock runs backwards in a log, whatever the clocks of the processes say.
   head.recorded_at := greatest(head.recorded_at, p_recorded_at);
   today := greatest(head.effective_at, p_effective_at);
 
-  -- What stands there twice would be moved from one and the same balance.
-  IF (SELECT count(DISTINCT id) FROM unnest(p_accounts) AS u(id)) <> cardinality(p_accounts)
+  -- What stands there twice would be moved from one and the same balance; what is not counted from 1, from another's.
+  IF array_lower(p_accounts, 1) <> 1 OR array_lower(p_books, 1) <> 1 THEN
+    RAISE EXCEPTION 'places of books and accounts must be counted from 1';
+  ELSIF (SELECT count(DISTINCT id) FROM unnest(p_accounts) AS u(id)) <> cardinality(p_accounts)
     OR (SELECT count(DISTINCT id) FROM unnest(p_books) AS u(id)) <> cardinality(p_books) THEN
     RAISE EXCEPTION 'books and accounts must be named once each';
   END IF;

@@ -157,6 +157,7 @@ async def test_interest_that_was_spent_is_owed(database_url: str) -> None:
         await reversed_by_two(world, await position_of(world, investor, EventType.INTEREST))
         cash = await world.cash(investor)
         assert (cash.settled, cash.receivable) == (0, -3 * UNIT)
+        assert (await reserve(world)).excess == 0, "the firm lends it; other customers' money stays at their bank"
         await sound(world)
 
 

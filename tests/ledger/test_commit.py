@@ -14,6 +14,7 @@ import pytest
 from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
+from app.infra.database import engine_pool
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
@@ -279,3 +280,41 @@ async def test_a_use_case_that_hides_a_failed_statement_is_not_said_to_be_commit
         with pytest.raises(RuntimeError, match="not committed"):
             await world.commits.submit(hides, 1)
         await world.investor(10)
+
+
+async def test_what_is_committed_is_not_done_again_when_the_bell_breaks(database_url: str) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the bell broke")
+
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        clock = world.clock
+        writer = GroupCommit(world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=broken)
+        task = asyncio.create_task(writer.run())
+        movement = CashMovement(person.book_id, UNIT, "test")
+        answers = await asyncio.gather(*(writer.submit(deposit, movement) for _ in range(4)))
+        task.cancel()
+        assert len(set(answers)) == 4
+        assert (await world.cash(person)).settled == 4 * UNIT
+
+
+async def test_a_batch_that_is_cut_off_leaves_nothing_for_the_next_on_its_connection(database_url: str) -> None:
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        movement = CashMovement(person.book_id, UNIT, "test")
+
+        async def cut_off(batch: Batch, commands: Sequence[CashMovement]) -> list[UUID]:
+            await deposit(batch, commands)
+            raise asyncio.CancelledError
+
+        pool = await engine_pool(database_url, 1)
+        clock = world.clock
+        writer = GroupCommit(pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None)
+        task = asyncio.create_task(writer.run())
+        with pytest.raises(OutcomeUnknown):
+            await writer.submit(cut_off, movement)
+        await asyncio.wait([task])
+        with pytest.raises(Overloaded):
+            await writer.submit(deposit, movement)
+        assert await pool.fetchval("SELECT count(*) FROM ledger.event WHERE type = 'DEPOSIT'") == 0
+        await pool.close()

@@ -123,6 +123,35 @@ async def test_what_can_only_be_a_mistake_of_ours_raises(
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({4: "[0:1]={{{0},{1}}}"}, "counted from 1"),
+        ({5: "[0:2]={{{2},{3},{4}}}"}, "counted from 1"),
+        ({2: None}, "times"),
+        ({3: None}, "times"),
+    ],
+)
+async def test_a_writer_of_another_make_can_not_shift_places_nor_stop_the_clock(
+    database_url: str, changed: dict[int, str | None], wrong: str
+) -> None:
+    """An array may begin anywhere: a leg would then be posted to one account with the balance of its neighbour."""
+    async with books(database_url) as found:
+        await found.post([Leg(account(found, 0), account(found, 1), 5)])
+        places = [*found.customers[:2], *(account(found, number) for number in (0, 1, 5))]
+        asked: list[str | None] = ["2026-11-25T12:00Z", "2026-11-25T12:00Z", "{{{0}}}", "{{{2},{3}}}"]
+        given = [changed.get(number, usual) for number, usual in enumerate(asked, 2)]
+        with pytest.raises(asyncpg.RaiseError, match=wrong):
+            await found.connection.execute(
+                "SELECT ledger.post($1, $2::text::timestamptz, $3::text::timestamptz, $4::text::bigint[],"
+                " $5::text::bigint[], '{1}', '{DEPOSIT}', NULL, '{test}', NULL, NULL, NULL, NULL,"
+                " '{1}', '{1}', '{2}', '{1}', NULL)",
+                found.journal.id,
+                *(each and each.format(*places) for each in given),
+            )
+
+
+@pytest.mark.asyncio
 async def test_an_amount_is_never_negative_nor_too_large(database_url: str) -> None:
     async with books(database_url) as found:
         for amount in (-1, 2**63):

@@ -1,7 +1,7 @@
 """What a superuser with the triggers off may do to the books without the auditor or a replay noticing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import pytest
@@ -14,7 +14,7 @@ from app.ledger import audit
 from app.ledger.adding_up import Stretch
 from app.ledger.audit import Auditor, prove, restart
 from app.ledger.chart import USD, Kind, address
-from app.ledger.replay import replay
+from app.ledger.replay import read_stretch, replay
 from app.ledger.types import Journal, Leg
 from tests.ledger.books import NOON, Books, books
 
@@ -250,6 +250,73 @@ async def test_figures_that_are_none_are_a_disagreement(wrong: dict[str, object]
     assert stretch.disagreement is not None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line.replace("\t1\t", "\t\t", 1),
+        lambda line: line.replace("-1.00000000", ""),
+        lambda line: line[: line.rindex("\t")] + "\n",
+        lambda line: line[:-12],
+        lambda line: line[:-1],
+        lambda line: line.replace("-1.00000000", "\\N"),
+        lambda line: "\n",
+    ],
+    ids=["no leg", "no balance", "no amount", "cut off", "not ended", "null", "nothing"],
+)
+async def test_what_is_left_out_of_a_line_does_not_pass(change: Callable[[str], str]) -> None:
+    line = LINE.format(
+        debit=address(2, USD, Kind.FBO),
+        credit=address(3, USD, Kind.SETTLED),
+        balance="-1.00000000",
+        amount="1.00000000",
+    )
+    stretch = Stretch()
+    stretch.read(line.encode())
+    assert stretch.disagreement is None
+    stretch.read(change(line).encode())
+    assert stretch.disagreement == "past position 4: there is a figure that is none"
+
+
+@pytest.mark.parametrize("kind", [0, 24, 31])
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+async def test_an_account_of_no_kind_is_a_disagreement(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch, who: str, kind: int
+) -> None:
+    """In the middle of COPY, too, where whatever raises would leave the auditor waiting for ever."""
+    monkeypatch.setattr("app.ledger.replay._AT_A_TIME", 100)
+    made_up = address(log.customers[0], USD, Kind.SETTLED) & ~31 | kind
+    await tamper(database_url, f"UPDATE ledger.transfer SET credit_account_id = {made_up} WHERE position IN (4, 7)")
+    async with asyncio.timeout(10):
+        found = await audited(log, again=True) if who == "auditor" else await replayed(log)
+    assert found is not None
+
+
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+async def test_money_from_an_account_below_all_others_is_noticed(log: Books, database_url: str, who: str) -> None:
+    """The newest deposit comes out of nowhere; what the bank stands at follows."""
+    bank = address(log.journal.outside, USD, Kind.FBO)
+    nowhere = -(2**62) + (bank & (1 << 25) - 1)
+    await tamper(
+        database_url,
+        f"UPDATE ledger.transfer SET debit_account_id = {nowhere}, debit_sequence = 1, debit_balance = -1"
+        " WHERE position = 9",
+        f"UPDATE ledger.account SET balance = balance + 1, sequence = sequence - 1 WHERE id = {bank}",
+    )
+    assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+async def test_what_fails_while_the_log_is_read_is_heard_of(log: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ledger.replay._AT_A_TIME", 100)
+
+    def told(_: int) -> None:
+        raise BrokenPipeError
+
+    async with asyncio.timeout(10):
+        with pytest.raises(BrokenPipeError):
+            await read_stretch(log.connection, log.journal.id, 0, 9, told=told)
+        assert await replayed(log) is None, "the connection can be used on"
+
+
 async def test_a_stretch_without_transfers_adds_up() -> None:
     stretch = Stretch()
     stretch.read(b"")
@@ -277,6 +344,31 @@ async def test_the_auditor_outlives_figures_that_are_none(log: Books, database_u
         await Auditor(pool, CLOCK, alarm).look()
         proven = await pool.fetchval("SELECT proven FROM ledger.audit WHERE journal_id = $1", other.journal.id)
     assert (len(told), proven) == (1, 1)
+
+
+async def test_an_audit_that_was_deleted_is_an_alarm(log: Books, database_url: str) -> None:
+    told: list[str] = []
+
+    async def alarm(_: Journal, disagreement: str) -> None:
+        told.append(disagreement)
+
+    await tamper(database_url, "DELETE FROM ledger.audit")
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        await Auditor(pool, CLOCK, alarm).look()
+    assert told == ["what the auditor had found of the journal was deleted"]
+
+
+async def test_a_journal_that_can_not_be_audited_holds_up_no_other(log: Books, database_url: str) -> None:
+    async def alarm(_: Journal, __: str) -> None:
+        raise AssertionError("nothing disagrees")
+
+    async with books(database_url) as other, asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        await tamper(database_url, f"DELETE FROM ledger.journal_head WHERE journal_id = {log.journal.id}")
+        bank = address(other.journal.outside, USD, Kind.FBO)
+        await other.post([Leg(bank, address(other.customers[0], USD, Kind.SETTLED), UNIT)])
+        with pytest.raises(ExceptionGroup, match="could not be audited"):
+            await Auditor(pool, CLOCK, alarm).look()
+        assert await pool.fetchval("SELECT proven FROM ledger.audit WHERE journal_id = $1", other.journal.id) == 1
 
 
 async def test_the_auditor_outlives_an_alarm_that_fails(

@@ -178,3 +178,28 @@ async def test_a_writer_that_is_stopped_finishes_its_batch_first(database_url: s
         may.set()
         assert [answer.int for answer in await asyncio.gather(*asked)] == list(range(300))
         assert finished
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("pause", [0, 0.002, 0.02])
+async def test_a_writer_that_is_stopped_answers_everybody(database_url: str, pause: float) -> None:
+    """Asked to stop again and again, too: what it has taken is finished, the rest is refused, and nobody waits on."""
+    async with running(database_url) as world:
+        person = await world.investor(0)
+        clock = world.clock
+        writer = GroupCommit(world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None)
+        movement = CashMovement(person.book_id, UNIT, "test")
+        asked = [asyncio.create_task(writer.submit(deposit, movement)) for _ in range(2_500)]
+        task = asyncio.create_task(writer.run())
+        await asyncio.sleep(pause)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            with pytest.raises(Overloaded, match="stopped"):
+                await writer.submit(deposit, movement)
+        done = sum(isinstance(each, UUID) for each in answers)
+        assert done == (await world.cash(person)).settled // UNIT
+        assert sum(isinstance(each, Overloaded) for each in answers) == len(answers) - done

@@ -132,6 +132,27 @@ async def test_after_a_restore_to_an_earlier_moment_the_log_goes_on_under_a_new_
         await agrees(world)
 
 
+async def test_a_name_that_was_given_up_is_not_taken_up_again_in_silence(database_url: str) -> None:
+    """What comes after the last checkpoint of that name was signed under another one: nothing could follow it."""
+    async with running(database_url) as world:
+        alarms, before = Alarms(), world.seals
+        await world.investor(10)
+        await world.seal()
+        world.seals = replace(world.seals, base="again.example")
+        await world.investor(10)
+        await world.seal()
+        world.seals = before
+        await world.investor(10)
+        for _ in range(3):
+            world.clock.advance(timedelta(minutes=1))
+            await sealer(world, alarms).run_due()
+        assert set(alarms.heard) == {
+            f"the checkpoint of 4 entries was made under another name, again.example/{world.commits.journal.tenant_id}"
+            f"/{world.commits.journal.id}: this one can't be taken up again"
+        }
+        assert len(await sizes(world)) == 2
+
+
 async def test_what_another_name_was_given_to_is_checked_too(database_url: str) -> None:
     async with running(database_url) as world:
         await world.investor(10)
