@@ -9,11 +9,10 @@ much: a backlog of one kind holds up its own kind, and nobody else for longer th
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +23,7 @@ from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 from app.ledger.idempotency import IdempotencyKey, answer_once, stored_answer
 from app.ledger.post import post, post_facts
+from app.ledger.turns import Turns, Waiting
 from app.ledger.types import Entry, Journal, Posted, Refused
 
 C = TypeVar("C", contravariant=True)
@@ -62,15 +62,6 @@ class UseCase(Protocol[C, A]):
     def __call__(self, batch: Batch, commands: Sequence[C], /) -> Awaitable[Sequence[A | Refusal]]: ...
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting(Generic[A]):
-    use_case: UseCase[Any, A]
-    command: Any
-    key: IdempotencyKey | None
-    weight: int
-    answer: asyncio.Future[A]
-
-
 class GroupCommit:
     """The writer of one journal in one process.
 
@@ -94,10 +85,8 @@ class GroupCommit:
         self._clock = clock
         self._market_clock = market_clock
         self._ring = ring
-        self._queue_limit = queue_limit
+        self._turns = Turns(queue_limit)
         self._batch_limit = batch_limit
-        # By use case; whose turn is next stands first.
-        self._queues: dict[UseCase[Any, Any], deque[_Waiting[Any]]] = {}
         self._arrived = asyncio.Event()
         self._stopped = False
 
@@ -113,11 +102,8 @@ class GroupCommit:
         """
         if self._stopped:
             raise _stopping()
-        queue = self._queues.setdefault(use_case, deque())
-        if len(queue) >= self._queue_limit:
-            raise Overloaded(f"{len(queue)} commands are waiting already; try again in a moment")
-        waiting = _Waiting(use_case, command, key, weight, asyncio.get_running_loop().create_future())
-        queue.append(waiting)
+        waiting = Waiting(use_case, command, key, weight, asyncio.get_running_loop().create_future())
+        self._turns.add(waiting)
         self._arrived.set()
         # A caller that goes away cancels its wait, not its command.
         answer: A = await waiting.answer
@@ -143,18 +129,16 @@ class GroupCommit:
     def _stop(self) -> None:
         self._stopped = True
         self._arrived.set()
-        for queue in self._queues.values():
-            for each in queue:
-                _settle(each.answer, _stopping())
-        self._queues = {}
+        for each in self._turns.clear():
+            _settle(each.answer, _stopping())
 
     async def _work(self) -> None:
         while True:
             await self._arrived.wait()
             if self._stopped:
                 return
-            batch = self._take()
-            if not self._queues:
+            batch = self._turns.take(self._batch_limit)
+            if not self._turns:
                 self._arrived.clear()
             try:
                 await self._commit(batch)
@@ -163,27 +147,7 @@ class GroupCommit:
                     _settle(each.answer, OutcomeUnknown("it was stopped while at work; ask again with the same key"))
                 raise
 
-    def _take(self) -> list[_Waiting[Any]]:
-        """The next batch: the oldest command of whose turn it is, whatever it weighs, then of each use case in turn.
-
-        A heavy command leaves half of the room to others. Who got nothing comes first the next time.
-        """
-        batch = [next(iter(self._queues.values())).popleft()]
-        room = max(self._batch_limit - batch[0].weight, self._batch_limit // 2)
-        turns = list(self._queues.values())
-        while turns:
-            turns = [queue for queue in turns if queue and queue[0].weight <= room]
-            for queue in turns:
-                if queue[0].weight <= room:
-                    batch.append(queue.popleft())
-                    room -= batch[-1].weight
-        served = {each.use_case for each in batch}
-        waiting = {use_case: queue for use_case, queue in self._queues.items() if queue}
-        unserved = {use_case: queue for use_case, queue in waiting.items() if use_case not in served}
-        self._queues = unserved | waiting
-        return batch
-
-    async def _commit(self, waiting: Sequence[_Waiting[Any]]) -> None:
+    async def _commit(self, waiting: Sequence[Waiting]) -> None:
         try:
             answers = await self._attempt(waiting)
         except Exception as error:
@@ -202,7 +166,7 @@ class GroupCommit:
         else:
             _tell([(each.answer, answer) for each, answer in zip(waiting, answers, strict=True)])
 
-    async def _attempt(self, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
+    async def _attempt(self, waiting: Sequence[Waiting]) -> list[Any]:
         committing = False
         try:
             async with self._pool.acquire() as connection:
@@ -223,9 +187,7 @@ class GroupCommit:
                 log.exception("nobody was told of a batch", journal=self.journal.id)
         return answers
 
-    async def _carry_out(
-        self, connection: EngineConnection, waiting: Sequence[_Waiting[Any]]
-    ) -> tuple[Batch, list[Any]]:
+    async def _carry_out(self, connection: EngineConnection, waiting: Sequence[Waiting]) -> tuple[Batch, list[Any]]:
         """Everything but the COMMIT. When it raises, nothing of it stays."""
         try:
             # In one message: for a small batch a round trip counts.
@@ -250,7 +212,7 @@ async def _roll_back(connection: EngineConnection) -> None:
                 connection.terminate()
 
 
-async def _run_groups(batch: Batch, waiting: Sequence[_Waiting[Any]]) -> list[Any]:
+async def _run_groups(batch: Batch, waiting: Sequence[Waiting]) -> list[Any]:
     """Commands of one use case run together; concurrent commands have no order to keep between kinds."""
     groups: dict[UseCase[Any, Any], list[int]] = {}
     for index, each in enumerate(waiting):

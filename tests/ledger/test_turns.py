@@ -13,18 +13,17 @@ from hypothesis import strategies as st
 from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.banking.withdraw import withdraw
-from app.kernel.clock import ManualClock
 from app.kernel.errors import Overloaded, Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.ledger.commit import Batch, GroupCommit
 from app.ledger.idempotency import idempotency_key
-from app.ledger.types import Journal
-from tests.ledger.books import NOON
+from app.ledger.turns import Turns, Waiting
 from tests.world import running
 
 Kind = Callable[[Batch, Sequence[Any]], Awaitable[list[Any]]]
 _LIMIT = 10
+_NOBODYS_ANSWER: asyncio.Future[Any] = None  # type: ignore[assignment]  # nothing is answered here
 
 
 def kinds(count: int) -> list[Kind]:
@@ -39,18 +38,9 @@ def kinds(count: int) -> list[Kind]:
     return [one() for _ in range(count)]
 
 
-def idle_writer(limit: int, queue_limit: int = 1_000) -> GroupCommit:
-    clock = ManualClock(NOON)
-    journal = Journal(1, UUID(int=1), 1, 2)
-    return GroupCommit(
-        None,  # type: ignore[arg-type]  # nothing is committed
-        journal,
-        clock=clock,
-        market_clock=clock,
-        ring=lambda *_: None,
-        queue_limit=queue_limit,
-        batch_limit=limit,
-    )
+def waiting(use_case: Kind, command: int, weight: int = 1) -> Waiting:
+    """A command whose answer nobody waits for."""
+    return Waiting(use_case, command, None, weight, _NOBODYS_ANSWER)
 
 
 @settings(deadline=None, max_examples=200)
@@ -62,54 +52,44 @@ def idle_writer(limit: int, queue_limit: int = 1_000) -> GroupCommit:
     )
 )
 def test_nobody_starves_and_nobody_overtakes_its_own_kind(arrivals: list[list[tuple[int, int]]]) -> None:
-    async def check() -> None:
-        writer, use_cases = idle_writer(_LIMIT), kinds(6)
-        sent: list[list[int]] = [[] for _ in use_cases]
-        taken: list[list[int]] = [[] for _ in use_cases]
-        waited = [0] * len(use_cases)
-        tasks: list[asyncio.Task[Any]] = []
-        number, round_ = 0, 0
-        while round_ < len(arrivals) or writer._queues:
-            for kind, weight in arrivals[round_] if round_ < len(arrivals) else ():
-                number += 1
-                sent[kind].append(number)
-                tasks.append(asyncio.create_task(writer.submit(use_cases[kind], number, weight=weight)))
-            round_ += 1
-            await asyncio.sleep(0)
-            if not writer._queues:
-                continue
-            batch = writer._take()
-            first, rest = batch[0].weight, sum(each.weight for each in batch[1:])
-            assert rest <= max(_LIMIT - first, _LIMIT // 2)
-            for each in batch:
-                taken[list[Any](use_cases).index(each.use_case)].append(each.command)
-            for kind, use_case in enumerate(use_cases):
-                served = any(each.use_case is use_case for each in batch)
-                waited[kind] = 0 if served or not writer._queues.get(use_case) else waited[kind] + 1
-                assert waited[kind] < len(use_cases)
-        assert taken == sent
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    asyncio.run(check())
+    turns, use_cases = Turns(1_000), kinds(6)
+    sent: list[list[int]] = [[] for _ in use_cases]
+    taken: list[list[int]] = [[] for _ in use_cases]
+    waited = [0] * len(use_cases)
+    number, round_ = 0, 0
+    while round_ < len(arrivals) or turns:
+        for kind, weight in arrivals[round_] if round_ < len(arrivals) else ():
+            number += 1
+            sent[kind].append(number)
+            turns.add(waiting(use_cases[kind], number, weight))
+        round_ += 1
+        if not turns:
+            continue
+        batch = turns.take(_LIMIT)
+        first, rest = batch[0].weight, sum(each.weight for each in batch[1:])
+        assert rest <= max(_LIMIT - first, _LIMIT // 2)
+        for each in batch:
+            taken[list[Any](use_cases).index(each.use_case)].append(each.command)
+        for kind, use_case in enumerate(use_cases):
+            served = any(each.use_case is use_case for each in batch)
+            waited[kind] = 0 if served or taken[kind] == sent[kind] else waited[kind] + 1
+            assert waited[kind] < len(use_cases)
+    assert taken == sent
 
 
-@pytest.mark.asyncio
-async def test_as_many_wait_as_may_and_not_one_more() -> None:
-    writer, [use_case] = idle_writer(_LIMIT, queue_limit=25), kinds(1)
-    tasks = [asyncio.create_task(writer.submit(use_case, number)) for number in range(25)]
-    await asyncio.sleep(0)
+def test_as_many_wait_as_may_and_not_one_more() -> None:
+    turns, [use_case] = Turns(25), kinds(1)
+    for number in range(25):
+        turns.add(waiting(use_case, number))
     with pytest.raises(Overloaded):
-        await writer.submit(use_case, 25)
-    assert len(writer._take()) == _LIMIT
-    tasks += [asyncio.create_task(writer.submit(use_case, number)) for number in range(_LIMIT)]
-    await asyncio.sleep(0)
+        turns.add(waiting(use_case, 25))
+    assert len(turns.take(_LIMIT)) == _LIMIT
+    for number in range(_LIMIT):
+        turns.add(waiting(use_case, number))
     with pytest.raises(Overloaded):
-        await writer.submit(use_case, 25)
-    for task in tasks:
-        task.cancel()
-    assert not [each for each in await asyncio.gather(*tasks, return_exceptions=True) if isinstance(each, Overloaded)]
+        turns.add(waiting(use_case, 25))
+    assert len(turns.clear()) == 25
+    assert not turns
 
 
 @pytest.mark.asyncio
