@@ -17,12 +17,9 @@ from app.accounting.business_days import ends_at
 from app.accounting.general_ledger import Between, LedgerLine, LineKey, ledger_lines, ledger_page
 from app.accounting.general_ledger_csv import write_csv
 from app.infra.database import driver_of
-from app.kernel.events import EventType, NewEvent
-from app.kernel.money import UNIT, parse, to_units
+from app.kernel.money import parse, to_units
 from app.kernel.paging import PageOf
-from app.ledger.commit import Batch
-from app.ledger.postings import fund_house
-from app.ledger.types import Entry
+from tests.accounting.keeping import moving
 from tests.accounting.test_journals import reversed_by_two
 from tests.accounting.test_trial_balance import busy
 from tests.world import World, running
@@ -125,17 +122,6 @@ async def late(world: World) -> None:
     await moving(world, [world.clock.now(), world.clock.now() - seconds, world.clock.now() - 2 * seconds, midnight])
     await world.jump(midnight + 30 * a_day)
     await moving(world, [world.clock.now(), *[world.clock.now() - seconds] * 2_000, midnight - a_day])
-
-
-async def moving(world: World, times: Sequence[datetime]) -> None:
-    """Money comes to the house at these times."""
-
-    async def post(batch: Batch, commands: Sequence[int]) -> list[int]:
-        house, legs = batch.journal.house, fund_house(batch.journal, UNIT)
-        await batch.post_facts([Entry(NewEvent(house, EventType.HOUSE_FUNDED, "test", at), legs) for at in times])
-        return list(commands)
-
-    await world.commits.submit(post, 1)
 
 
 async def test_days_of_which_something_came_late_are_whole_and_nothing_else_is_read(database_url: str) -> None:
