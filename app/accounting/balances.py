@@ -62,12 +62,14 @@ async def trial_balances_at(fetch: Fetch, journal_id: int, positions: Collection
     return {position: TrialBalance(journal_id, position, found) for position, found in rows.items()}
 
 
-async def outside_at(fetch: Fetch, journal_id: int, outside: int, at: datetime) -> dict[tuple[Kind, int], int]:
+async def outside_at(
+    fetch: Fetch, journal_id: int, outside: int, at: datetime, known: int | None = None
+) -> dict[tuple[Kind, int], int]:
     """What banks and the custodian keep for us by our books, by kind and asset: all that took effect by then, whenever
-    it was recorded."""
+    it was recorded, or as far as it was recorded up to position ``known``."""
     low, high = accounts_of(outside)
     kinds = [Kind.FBO.value, Kind.FIRM_BANK.value, Kind.CUSTODIAN.value]
-    rows = await fetch(_OUTSIDE, journal_id, low, high, kinds, at)
+    rows = await fetch(_OUTSIDE, journal_id, low, high, kinds, at, known)
     return {(kind_of(account), asset_of(account)): -to_units(balance) for account, balance in rows}
 
 
@@ -106,6 +108,7 @@ WHERE b.balance <> 0 GROUP BY asked.position, a.kind, a.asset_id ORDER BY asked.
 
 _OUTSIDE = """
 SELECT b.account_id, b.balance FROM ledger.journal_head h, ledger.effective_balances_at(
-  h.journal_id, ARRAY(SELECT id FROM ledger.account WHERE id BETWEEN $2 AND $3 AND kind = ANY ($4)), $5, h.position
+  h.journal_id, ARRAY(SELECT id FROM ledger.account WHERE id BETWEEN $2 AND $3 AND kind = ANY ($4)), $5,
+  least(h.position, $6::bigint)
 ) AS b WHERE h.journal_id = $1 ORDER BY b.account_id
 """
