@@ -14,14 +14,19 @@ from app.ledger.archive.parts import ArchiveBroken, Manifest, archived_journals,
 from app.ledger.archive.write import detach, oldest_partition, write_partition
 from app.ledger.books import journals
 from app.ledger.replay import bounds, stands_at
+from app.ledger.types import Journal
+from app.proof.archived import archived_contradicts
 from app.proof.nodes import BLOCK
 from app.proof.published import published_size
+from app.proof.seal import Seals
 
 Say = Callable[[str], None]
 
 
-async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached: bool, drop: bool) -> bool:
-    """Archive what was recorded before that time; true if the archive agrees with the log.
+async def archive_all(
+    url: str, to: str, before: datetime, seals: Seals, say: Say, *, detached: bool, drop: bool
+) -> bool:
+    """Archive what was recorded before that time; true if the archive agrees with the log, and is what was signed.
 
     Without ``detached`` only the oldest partition of each journal is written: the next one is the oldest after it.
     """
@@ -46,7 +51,7 @@ async def archive_all(url: str, to: str, before: datetime, say: Say, *, detached
                 if detached and not await _is_closed(connection, journal.id, found[1], say):
                     break
                 manifest = await write_partition(connection, store, journal.id, *found)
-                if not await _agrees(connection, store, manifest, say):
+                if not await _agrees(connection, seals, journal, store, manifest, say):
                     agrees = False
                     break
                 if not detached:
@@ -80,8 +85,10 @@ async def check_all(place: str, say: Say) -> bool:
     return agrees
 
 
-async def _agrees(connection: EngineConnection, store: ObjectStore, manifest: Manifest, say: Say) -> bool:
-    """Whether the partition, read back, begins and ends where the log says that its accounts stood."""
+async def _agrees(
+    connection: EngineConnection, seals: Seals, journal: Journal, store: ObjectStore, manifest: Manifest, say: Say
+) -> bool:
+    """Whether the partition, read back, begins and ends where the log says that its accounts stood, and was signed."""
     found, wrong = Stretch(), None
     try:
         await add_up(store, manifest, found)
@@ -91,6 +98,7 @@ async def _agrees(connection: EngineConnection, store: ObjectStore, manifest: Ma
     if wrong is None:
         stands = await stands_at(connection, manifest.journal_id, found.closing, manifest.to)
         wrong = None if stands == found.closing else "it ends with other balances than the log"
-    verdict = wrong or "archived, read back, and agrees with the log"
+    wrong = wrong or await archived_contradicts(connection, seals, journal, store, manifest)
+    verdict = wrong or "archived, read back, agrees with the log, and is what was signed"
     say(f"Journal {manifest.journal_id}: positions {manifest.after + 1:,} to {manifest.to:,}: {verdict}.")
     return wrong is None

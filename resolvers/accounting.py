@@ -5,7 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from app.accounting import reads
-from app.accounting.balances import fetching, trial_balance_at
+from app.accounting.balances import fetching, refuse_archived, trial_balance_at
 from app.accounting.errors import LedgerRangeError
 from app.accounting.general_ledger import Between, LedgerLine, LineKey, archived_of
 from app.accounting.general_ledger import ledger_page as read_ledger_page
@@ -58,9 +58,12 @@ async def trial_balance(context: Context, desk: Desk, at: str | None) -> TrialBa
 
 
 async def trial_balance_of(context: Context, close: DailyClose) -> TrialBalance:
-    """The books of a close, added up again."""
+    """The books of a close, added up again: those of all closes that are asked for in one pass."""
+    found = await context.loaders.books.load((close.journal_id, close.position))
+    if found is not None:
+        return found
     async with context.read() as connection:
-        return await trial_balance_at(fetching(connection), close.journal_id, close.position)
+        await refuse_archived(fetching(connection), close.journal_id, close.position)
 
 
 async def closes_page(context: Context, desk: Desk, asked: PageOf[date]) -> Page[DailyClose]:

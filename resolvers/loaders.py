@@ -10,11 +10,13 @@ from strawberry.dataloader import DataLoader
 
 from app.accounting.reads import (
     LedgerAccount,
+    books_at,
     closes_by_id,
     journals_by_id,
     ledger_accounts,
     reconciliations_by_id,
 )
+from app.accounting.trial_balance import TrialBalance
 from app.accounting.types import DailyClose, ManualJournal, Reconciliation
 from app.cases.reads import cases_by_id, entries_of
 from app.cases.types import Case, CaseEntry
@@ -130,6 +132,7 @@ class Loaders:
     case = _Each[UUID, Case | None](cases_by_id, None)
     case_entries = _Each[tuple[UUID, PageOf[UUID]], Page[CaseEntry]](_paged(entries_of), _NOTHING)
     daily_close = _Each[UUID, DailyClose | None](closes_by_id, None)
+    books = _Each[tuple[int, int], TrialBalance | None](books_at, None)
     manual_journal = _Each[UUID, ManualJournal | None](journals_by_id, None)
     reconciliation = _Each[UUID, Reconciliation | None](reconciliations_by_id, None)
     ledger_account = _Each[int, LedgerAccount | None](ledger_accounts, None)

@@ -15,7 +15,7 @@ from resolvers import market as resolve_market
 from resolvers import risk as resolve_risk
 from resolvers.ids import encode_cursor
 from resolvers.paging import asked_page
-from schema import accounting
+from schema import accounting, ledger_lines, reserve
 from schema import manual_journals as journals
 from schema import reconciliations as compared
 from schema.audit import Audit, Replay, replay_account
@@ -182,12 +182,12 @@ class Desk:
     closes: Connection[accounting.DailyClose] = strawberry.field(
         resolver=accounting.closes, description="The books at the end of each business date, newest first."
     )
-    general_ledger: accounting.GeneralLedgerPage = strawberry.field(
-        resolver=accounting.general_ledger,
+    general_ledger: ledger_lines.GeneralLedgerPage = strawberry.field(
+        resolver=ledger_lines.general_ledger,
         description="Every side of every transfer, in the order in which they were recorded, oldest first.",
     )
-    customer_reserve: accounting.CustomerReserve = strawberry.field(
-        resolver=accounting.customer_reserve,
+    customer_reserve: reserve.CustomerReserve = strawberry.field(
+        resolver=reserve.customer_reserve,
         description="What must stand in the bank account for the benefit of customers, and what does.",
     )
     manual_journals: Connection[journals.ManualJournal] = strawberry.field(

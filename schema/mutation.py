@@ -2,7 +2,17 @@
 
 import strawberry
 
-from schema import account_changes, audit, banking, cases, corporate_actions, manual_journals, operate, risk, trading
+from schema import (
+    account_changes,
+    audit,
+    banking,
+    cases,
+    corporate_actions,
+    manual_journals,
+    operate,
+    risk_changes,
+    trading,
+)
 from schema import reconciliations as compared
 
 
@@ -39,19 +49,19 @@ class Mutation:
         resolver=trading.cancel_order,
         description="Cancel an order: at once while it is gathering; later, whatever the market leaves unfilled of it.",
     )
-    set_risk_rule: risk.SetRiskRulePayload = strawberry.mutation(
-        resolver=risk.set_risk_rule,
+    set_risk_rule: risk_changes.SetRiskRulePayload = strawberry.mutation(
+        resolver=risk_changes.set_risk_rule,
         description="Set a rule that orders must keep, for operators. It holds from the very next order on.",
     )
-    end_risk_rule: risk.EndRiskRulePayload = strawberry.mutation(
-        resolver=risk.end_risk_rule, description="End a rule at once, for operators."
+    end_risk_rule: risk_changes.EndRiskRulePayload = strawberry.mutation(
+        resolver=risk_changes.end_risk_rule, description="End a rule at once, for operators."
     )
-    engage_kill_switch: risk.SetRiskRulePayload = strawberry.mutation(
-        resolver=risk.engage_kill_switch,
+    engage_kill_switch: risk_changes.SetRiskRulePayload = strawberry.mutation(
+        resolver=risk_changes.engage_kill_switch,
         description="Stop every order of an account, of an instrument, or of everybody, for operators.",
     )
-    release_kill_switch: risk.ReleaseKillSwitchPayload = strawberry.mutation(
-        resolver=risk.release_kill_switch, description="Let orders through again, for operators."
+    release_kill_switch: risk_changes.ReleaseKillSwitchPayload = strawberry.mutation(
+        resolver=risk_changes.release_kill_switch, description="Let orders through again, for operators."
     )
     force_expire_order: operate.ForceExpireOrderPayload = strawberry.mutation(
         resolver=operate.force_expire_order,

@@ -3,11 +3,12 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.accounting import DailyClose, LedgerAccount
+from schema.accounting import DailyClose
 from schema.accounts import Account
 from schema.cases import Case
 from schema.corporate_actions import CorporateAction
 from schema.journal import JournalEntry
+from schema.ledger_lines import LedgerAccount
 from schema.manual_journals import ManualJournal
 from schema.market import Instrument
 from schema.market_orders import MarketOrder

@@ -6,11 +6,13 @@ written once, in a commit that finds out whether it is there already.
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
 import structlog
 
+from app.accounting.balances import outside_at
 from app.accounting.close_day import ENGINE, CloseDay, close_days, next_to_close
 from app.accounting.decide import ExpireJournals, expire_journals
 from app.accounting.reconcile import Reconcile, reconcile
@@ -20,8 +22,10 @@ from app.cases.types import CaseKind, Subject, SubjectType
 from app.infra.database import EnginePool
 from app.kernel.clock import Clock
 from app.kernel.errors import Refusal
+from app.ledger.chart import Kind
 from app.ledger.commit import GroupCommit
 from app.ledger.forget import KEPT_FOR, forget_answers
+from app.ledger.types import Journal
 from app.ledger.writers import Writers
 from app.market.market import Market
 
@@ -101,7 +105,8 @@ class Bookkeeper:
         for row in await self._pool.fetch(_UNRECONCILED, journal_id):
             day: date = row["business_date"]
             try:
-                await self._reconcile(custodian, commits, day, row["ends_at"] - _MOMENT)
+                if not await self._reconcile(custodian, commits, day, row["ends_at"] - _MOMENT):
+                    return
             except (LookupError, Refusal) as error:
                 self._not_before[journal_id] = now + TRY_AGAIN
                 subject = Subject(SubjectType.DAILY_CLOSE, row["id"])
@@ -109,10 +114,22 @@ class Bookkeeper:
                 await commits.submit(open_cases, OpenCase(CaseKind.RECONCILIATION_FAILED, subject, summary, ENGINE))
                 return
 
-    async def _reconcile(self, custodian: CustodianFile, commits: GroupCommit, day: date, as_of: datetime) -> None:
+    async def _reconcile(self, custodian: CustodianFile, commits: GroupCommit, day: date, as_of: datetime) -> bool:
+        """Reconcile a day; false if it has to be asked for again, because nobody can tell whether the file knows of
+        what was dated back meanwhile."""
+        before, _ = await self._ours(commits.journal, as_of)
         file = await custodian.file(commits.journal, as_of)
+        ours, known = await self._ours(commits.journal, as_of)
+        if ours != before:
+            return False
         statement = read_statement(file, custodian.name, await asset_codes(self._pool))
-        await commits.submit(reconcile, Reconcile(statement, ENGINE, day))
+        await commits.submit(reconcile, Reconcile(statement, ENGINE, day, known))
+        return True
+
+    async def _ours(self, journal: Journal, as_of: datetime) -> tuple[Mapping[tuple[Kind, int], int], int]:
+        """What others keep for us by our books, as far as is known now, and the last position of now."""
+        known: int = await self._pool.fetchval(_HEAD, journal.id)
+        return await outside_at(self._pool.fetch, journal.id, journal.outside, as_of, known), known
 
 
 async def asset_codes(pool: EnginePool) -> dict[str, int]:
@@ -128,6 +145,7 @@ WHERE NOT EXISTS (
   SELECT 1 FROM reconciliation r WHERE r.journal_id = $1 AND r.business_date = c.business_date)
 ORDER BY c.business_date
 """
+_HEAD = "SELECT position FROM ledger.journal_head WHERE journal_id = $1"
 _OVERDUE = """
 SELECT true FROM manual_journal WHERE journal_id = $1 AND status = 'PROPOSED' AND expires_at <= $2 LIMIT 1
 """

@@ -1,5 +1,6 @@
 """Whether the daily closes that are kept are those that the log tells of."""
 
+from app.accounting.rows import Row, close_from, figures_hash
 from app.infra.database import EngineConnection
 
 
@@ -8,21 +9,37 @@ async def closes_contradict(connection: EngineConnection, journal_id: int) -> st
 
     What the log tells is under its signed checkpoints. Closes of which it may have told before it begins are left out.
     """
-    row = await connection.fetchrow(_DIFFERENT, journal_id)
-    return None if row is None else f"the close of {row['day']} is not the one that the log tells of"
+    days = [row["day"] for row in await connection.fetch(_DIFFERENT, journal_id)]
+    for row in await connection.fetch(_BOTH, journal_id):
+        if _figures(row) != row["told"]:
+            days.append(row["business_date"].isoformat())
+    return f"the close of {min(days)} is not the one that the log tells of" if days else None
 
 
-_DIFFERENT = """
+def _figures(row: Row) -> str | None:
+    try:
+        close = close_from(row)
+    except (ArithmeticError, KeyError, TypeError, ValueError):  # nothing that we have written
+        return None
+    return figures_hash(close.totals, close.custody)
+
+
+_TOLD = """
 WITH told AS (
-  SELECT correlation AS id, data FROM ledger.event
+  SELECT correlation AS id, actor, data FROM ledger.event
   WHERE journal_id = $1 AND type = 'BOOKS_CLOSED'
     AND book_id = (SELECT id FROM ledger.book WHERE journal_id = $1 AND kind = 'house')),
 kept AS (SELECT * FROM daily_close WHERE journal_id = $1)
+"""
+_DIFFERENT = f"""{_TOLD}
 SELECT coalesce(c.business_date::text, t.data ->> 'business_date') AS day
 FROM kept c FULL JOIN told t USING (id)
 WHERE c.hash IS NULL
    OR t.data IS NULL AND c.position >= (SELECT archived FROM ledger.journal_head WHERE journal_id = $1)
-   OR t.data IS NOT NULL AND (c.business_date::text, c.position, c.hash, c.balanced) IS DISTINCT FROM
-      (t.data ->> 'business_date', (t.data ->> 'position')::bigint, t.data ->> 'hash', (t.data ->> 'balanced')::boolean)
+   OR t.data IS NOT NULL AND
+      (c.business_date::text, c.ends_at, c.position, c.hash, c.balanced, c.closed_by) IS DISTINCT FROM
+      (t.data ->> 'business_date', (t.data ->> 'ends_at')::timestamptz, (t.data ->> 'position')::bigint,
+       t.data ->> 'hash', (t.data ->> 'balanced')::boolean, t.actor)
 ORDER BY 1 LIMIT 1
-"""
+"""  # noqa: S608
+_BOTH = f"{_TOLD} SELECT c.*, t.data ->> 'figures' AS told FROM kept c JOIN told t USING (id)"  # noqa: S608

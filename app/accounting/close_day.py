@@ -14,7 +14,7 @@ from typing import Final
 
 from app.accounting.balances import trial_balance_at
 from app.accounting.business_days import business_date_of, ends_at, next_after
-from app.accounting.rows import close_from, kept_missing, kept_totals
+from app.accounting.rows import close_from, figures_hash, kept_missing, kept_totals
 from app.accounting.trial_balance import Total, TrialBalance
 from app.accounting.types import DailyClose, Missing
 from app.cases.open import OpenCase, open_cases
@@ -112,7 +112,8 @@ async def _close(batch: Batch, command: CloseDay) -> DailyClose | None:
         return close_from(found)
     made = close_from(row)
     data = {"close": str(made.id), "business_date": made.business_date.isoformat(), "position": made.position}
-    data |= {"hash": made.hash, "balanced": made.balanced}
+    data |= {"hash": made.hash, "balanced": made.balanced, "ends_at": made.ends_at.isoformat()}
+    data["figures"] = figures_hash(made.totals, made.custody)
     event = NewEvent(
         batch.journal.house, EventType.BOOKS_CLOSED, ENGINE, batch.effective_at, correlation=made.id, data=data
     )

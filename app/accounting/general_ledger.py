@@ -1,6 +1,8 @@
 """The general ledger: every side of every transfer, in the order in which it was recorded.
 
-Read a piece of the log at a time, so that an export of any length takes the same memory, and holds nothing up.
+Read a page at a time, so that an export of any length takes the same memory, and holds nothing up. A page of old days
+does not read on to the end of the log: up to some position everything had taken effect by the last day's end, and what
+came late stands within a minute of it or in an index of what was dated back.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +18,7 @@ from app.kernel.money import to_units
 from app.kernel.paging import Page, PageOf, page_from
 from app.ledger.chart import BookKind, Kind, asset_of, kind_of
 
-#: So many entries are read at a time.
+#: So many lines are read at a time.
 PIECE: Final = 2_000
 
 
@@ -91,48 +93,68 @@ class Between:
         return None if self.last is None else ends_at(self.last)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Where in the log the lines of some days stand. Positions.
+
+    Past ``covered``. Up to ``in_turn`` all took effect by the last day's end; what did so and comes after it was up to
+    a minute late until ``near``, and dated back beyond.
+    """
+
+    covered: int
+    in_turn: int
+    near: int
+    head: int
+
+
 async def ledger_page(fetch: Fetch, journal_id: int, between: Between, asked: PageOf[LineKey]) -> Page[LedgerLine]:
     """A page of the general ledger, oldest first."""
-    covered = await _covered(fetch, journal_id, between)
-    after, before = asked.after or LineKey(covered, 2**15 - 1, 1), asked.before or LineKey(2**62, 0, 0)
-    statement = _PAGE.format(order="DESC" if asked.backward else "ASC")
-    rows = await fetch(
-        statement,
-        journal_id,
-        max(after.position, covered),
-        before.position,
-        between.starts_at,
-        between.ends_at,
-        after.leg if after.position >= covered else 2**15 - 1,
-        after.credit if after.position >= covered else 1,
-        before.leg,
-        before.credit,
-        asked.limit + 1,
-    )
-    return page_from([_line(row) for row in rows], asked)
+    return await _page(fetch, journal_id, between, await _reach(fetch, journal_id, between), asked)
 
 
 async def ledger_lines(fetch: Fetch, journal_id: int, between: Between) -> AsyncIterator[Sequence[LedgerLine]]:
     """All lines, oldest first, a piece at a time, up to the newest entry of when it began."""
-    position = await _covered(fetch, journal_id, between)
-    [[head]] = await fetch("SELECT position FROM ledger.journal_head WHERE journal_id = $1", journal_id)
-    while position < head:
-        until = min(position + PIECE, head)
-        rows = await fetch(_PIECE, journal_id, position, until, between.starts_at, between.ends_at)
-        yield [_line(row) for row in rows]
-        position = until
+    reach = await _reach(fetch, journal_id, between)
+    end, place = LineKey(reach.head + 1, 0, 0), None
+    more = True
+    while more:
+        page = await _page(fetch, journal_id, between, reach, PageOf(PIECE, after=place, before=end))
+        yield page.items
+        more, place = page.has_next, page.items[-1].key if page.items else None
+
+
+async def _page(
+    fetch: Fetch, journal_id: int, between: Between, reach: _Reach, asked: PageOf[LineKey]
+) -> Page[LedgerLine]:
+    first = LineKey(reach.covered, 2**15 - 1, 1)
+    after, before = max(asked.after or first, first), asked.before or LineKey(2**62, 0, 0)
+    rows = await fetch(
+        _PAGE.format(order="DESC" if asked.backward else "ASC"),
+        journal_id,
+        after.position,
+        before.position,
+        between.starts_at,
+        between.ends_at,
+        after.leg,
+        after.credit,
+        before.leg,
+        before.credit,
+        asked.limit + 1,
+        reach.in_turn,
+        reach.near,
+    )
+    return page_from([_line(row) for row in rows], asked)
 
 
 async def archived_of(fetch: Fetch, journal_id: int, between: Between) -> int:
     """Up to which position lines of that time may be missing because they are archived; 0 if none are."""
     [[archived]] = await fetch("SELECT archived FROM ledger.journal_head WHERE journal_id = $1", journal_id)
-    return int(archived) if archived > await _covered(fetch, journal_id, between) else 0
+    return int(archived) if archived > (await _reach(fetch, journal_id, between)).covered else 0
 
 
-async def _covered(fetch: Fetch, journal_id: int, between: Between) -> int:
-    """A position up to which nothing took effect as late as the first day: that of the last close before it."""
-    [[position]] = await fetch(_COVERED, journal_id, between.starts_at)
-    return int(position)
+async def _reach(fetch: Fetch, journal_id: int, between: Between) -> _Reach:
+    [row] = await fetch(_REACH, journal_id, between.starts_at, between.ends_at)
+    return _Reach(*row)
 
 
 def _line(row: Any) -> LedgerLine:
@@ -163,16 +185,32 @@ WHERE e.journal_id = $1
   AND ($4::timestamptz IS NULL OR e.effective_at >= $4) AND ($5::timestamptz IS NULL OR e.effective_at < $5)
 """
 
-_PIECE = _LINES + "AND e.position > $2 AND e.position <= $3 ORDER BY e.position, t.leg, s.credit"
-
-_PAGE = (
+#: Both tables are bounded: joined in their order, the other one would be read from its beginning.
+_PLACED = (
     _LINES
     + """
-AND e.position BETWEEN $2 AND $3
+AND e.position BETWEEN {low} AND {high} AND t.position BETWEEN {low} AND {high} AND {which}
 AND (e.position, t.leg::integer, s.credit) > ($2, $6::integer, $7::integer)
 AND (e.position, t.leg::integer, s.credit) < ($3, $8::integer, $9::integer)
-ORDER BY e.position {order}, t.leg {order}, s.credit {order} LIMIT $10
+ORDER BY e.position {{order}}, t.leg {{order}}, s.credit {{order}} LIMIT $10
 """
 )
+_PARTS = (
+    _PLACED.format(low="$2::bigint", high="least($3::bigint, $11::bigint)", which="true"),
+    _PLACED.format(low="greatest($2, $11 + 1)", high="least($3, $12::bigint)", which="e.lateness > 0"),
+    _PLACED.format(low="greatest($2, $12 + 1)", high="$3", which="e.lateness = 2"),
+)
+_FOUND = " UNION ALL ".join(f"({part})" for part in _PARTS)
+_PAGE = f"SELECT * FROM ({_FOUND}) AS f ORDER BY position {{order}}, leg {{order}}, credit {{order}} LIMIT $10"  # noqa: S608
 
-_COVERED = "SELECT coalesce(max(position), 0) FROM daily_close WHERE journal_id = $1 AND ends_at <= $2"
+#: Nothing can be told as of before the last archived entry; nor is any line of then at hand.
+_REACH = """
+SELECT CASE WHEN $2::timestamptz IS NULL OR archived_effective_at >= $2 THEN 0
+            ELSE ledger.effective_position_at(journal_id, $2 - interval '1 microsecond') END,
+       CASE WHEN $3::timestamptz IS NULL THEN position WHEN archived_effective_at >= $3 THEN archived
+            ELSE ledger.effective_position_at(journal_id, $3 - interval '1 microsecond') END,
+       CASE WHEN $3 IS NULL THEN position WHEN archived_effective_at > $3 + interval '1 minute' THEN archived
+            ELSE ledger.effective_position_at(journal_id, $3 + interval '1 minute') END,
+       position
+FROM ledger.journal_head WHERE journal_id = $1
+"""

@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, func, literal_column, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.accounting.balances import fetching, trial_balances_at
 from app.accounting.rows import Row, close_from, journal_from, reconciliation_from
 from app.accounting.tables import daily_close, manual_journal, reconciliation
+from app.accounting.trial_balance import TrialBalance
 from app.accounting.types import DailyClose, JournalStatus, ManualJournal, Reconciliation
 from app.kernel.events import Event
 from app.kernel.paging import Page, PageOf, page_from
@@ -33,6 +35,20 @@ async def closes(connection: AsyncConnection, journal_id: int, asked: PageOf[dat
 async def closes_by_id(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, DailyClose]:
     """Closes by id; unknown ids are absent."""
     return {found.id: found for found in await _by_id(connection, daily_close, ids, close_from)}
+
+
+async def books_at(
+    connection: AsyncConnection, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], TrialBalance]:
+    """Trial balances by journal and position; those that are archived are absent."""
+    journals: dict[int, list[int]] = {}
+    for journal_id, position in places:
+        journals.setdefault(journal_id, []).append(position)
+    return {
+        (journal_id, position): books
+        for journal_id, positions in journals.items()
+        for position, books in (await trial_balances_at(fetching(connection), journal_id, positions)).items()
+    }
 
 
 async def changes_since(connection: AsyncConnection, close: DailyClose, asked: PageOf[int]) -> Page[Event]:

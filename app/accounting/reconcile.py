@@ -28,11 +28,16 @@ from app.ledger.types import Entry
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """A statement to compare with; ``business_date`` is that of a daily run, of which there is one."""
+    """A statement to compare with; ``business_date`` is that of a daily run, of which there is one.
+
+    ``known`` is the last position that whoever wrote the statement can have heard of: what was recorded after it does
+    not count, whatever its date. None if nobody knows: then all counts.
+    """
 
     statement: Statement
     actor: str
     business_date: date | None = None
+    known: int | None = None
 
 
 async def reconcile(batch: Batch, commands: Sequence[Reconcile]) -> list[UUID | Refusal]:
@@ -52,7 +57,7 @@ async def _reconcile(batch: Batch, command: Reconcile) -> UUID | Refusal:
         if made is not None:
             return made
     before = await _latest_breaks(batch, statement)
-    ours = await outside_at(connection.fetch, journal.id, journal.outside, statement.as_of)
+    ours = await outside_at(connection.fetch, journal.id, journal.outside, statement.as_of, command.known)
     compared, breaks = compare(ours, statement)
     id_ = new_id()
     await connection.execute(

@@ -1,5 +1,6 @@
 """Rows as values, and values as the database's JSON keeps them."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -98,6 +99,11 @@ def kept_totals(totals: Sequence[Total]) -> str:
 def kept_missing(missing: Sequence[Missing]) -> str:
     """Missing shares as ``daily_close`` keeps them."""
     return _kept([{"asset": each.asset, "difference": to_text(each.difference)} for each in missing])
+
+
+def figures_hash(totals: Sequence[Total], missing: Sequence[Missing]) -> str:
+    """SHA-256 of what a close says beside its trial balance, as the log tells it."""
+    return hashlib.sha256(f"{kept_totals(totals)}\n{kept_missing(missing)}".encode()).hexdigest()
 
 
 def kept_lines(lines: Sequence[Leg]) -> str:

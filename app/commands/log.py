@@ -60,13 +60,15 @@ def archive(
 ) -> None:
     """Write old partitions of the log to an archive and check them there."""
     from app.archive import archive_all
+    from app.proofs import seals_of
 
     if drop and not detach:
         raise typer.BadParameter("only what is taken out of the log can be deleted: add --detach", param_hint="--drop")
     settings = settings_of()
     with server.database(settings) as url:
-        work = archive_all(url, to, before.replace(tzinfo=UTC), typer.echo, detached=detach, drop=drop)
-        raise typer.Exit(0 if asyncio.run(work) else 1)
+        seals, until = seals_of(settings), before.replace(tzinfo=UTC)
+        agrees = asyncio.run(archive_all(url, to, until, seals, typer.echo, detached=detach, drop=drop))
+        raise typer.Exit(0 if agrees else 1)
 
 
 @cli.command()

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.corporate_actions.arithmetic import dollars
+from app.corporate_actions.holders import next_books
 from app.corporate_actions.types import CorporateAction
 from app.kernel.money import to_text
 from app.ledger.commit import Batch
@@ -39,15 +40,13 @@ async def _held(batch: Batch, action: CorporateAction, after: int, through: int 
     """What the books past ``after`` up to ``through`` had before the ex-date, as far as we know now."""
     held: dict[int, int] = {}
     while True:
-        found = await holdings_before(batch, action.instrument_id, action.ex_date, after, CHUNK)
-        held |= {
-            each.book: each.quantity
-            for each in found
-            if (through is None or each.book <= through) and dollars(each.quantity, action.terms.cash_per_share)
-        }
-        if len(found) < CHUNK or (through is not None and found[-1].book >= through):
+        books = await next_books(batch, action.instrument_id, after, CHUNK)
+        wanted = [book for book in books if through is None or book <= through]
+        found = await holdings_before(batch, action.instrument_id, action.ex_date, wanted)
+        held |= {each.book: each.quantity for each in found if dollars(each.quantity, action.terms.cash_per_share)}
+        if len(wanted) < CHUNK:
             return held
-        after = found[-1].book
+        after = wanted[-1]
 
 
 def _case(action: CorporateAction, account: UUID, entitled: int, held: int) -> OpenCase:

@@ -41,8 +41,7 @@ async def _unknown(batch: Batch, command: CloseAccount, begun: Sequence[Record])
     for row in begun:
         if row["through"] >= book:
             continue
-        found = await holdings_before(batch, row["instrument_id"], row["ex_date"], book - 1, 1)
-        if found and found[0].book == book:
+        if await holdings_before(batch, row["instrument_id"], row["ex_date"], [book]):
             message = (
                 f"A dividend of {row['symbol']} is being worked out, ex-date {row['ex_date']}, and the account held "
                 f"some; close it once it is paid, on {row['pay_date']}."

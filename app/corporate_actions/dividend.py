@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 
 from app.corporate_actions.arithmetic import dollars
+from app.corporate_actions.holders import next_books
 from app.corporate_actions.record import further, set_progress, set_status
 from app.corporate_actions.story import data_of, told
 from app.corporate_actions.types import ActionStatus, CorporateAction, Stage
@@ -32,7 +33,8 @@ async def accrue(batch: Batch, action: CorporateAction) -> None:
 
 async def _holders(batch: Batch, action: CorporateAction) -> None:
     done = action.progress
-    found = await holdings_before(batch, action.instrument_id, action.ex_date, done.through, CHUNK)
+    books = await next_books(batch, action.instrument_id, done.through, CHUNK)
+    found = await holdings_before(batch, action.instrument_id, action.ex_date, books)
     due = [(each, dollars(each.quantity, action.terms.cash_per_share)) for each in found]
     entitled = [(each, amount) for each, amount in due if amount]
     await batch.post_facts([_due(batch, action, each, amount) for each, amount in entitled])
@@ -47,10 +49,10 @@ async def _holders(batch: Batch, action: CorporateAction) -> None:
     progress = further(
         done,
         books=len(entitled),
-        through=found[-1].book if found else done.through,
+        through=books[-1] if books else done.through,
         before=sum(each.quantity for each in found),
         cash=sum(amount for _, amount in entitled),
-        last=len(found) < CHUNK,
+        last=len(books) < CHUNK,
     )
     await set_progress(batch, action, progress)
 

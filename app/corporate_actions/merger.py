@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.corporate_actions.arithmetic import cash_share, dollars, left_over, scaled
 from app.corporate_actions.fractions import pay_for_fractions, surrender
-from app.corporate_actions.holders import Holder, next_holders, the_house
+from app.corporate_actions.holders import Holder, holders_among, next_books, the_house
 from app.corporate_actions.record import further, set_progress, set_status
 from app.corporate_actions.story import data_of, told
 from app.corporate_actions.types import ActionStatus, CorporateAction, Stage
@@ -28,7 +28,8 @@ async def apply_merger(batch: Batch, action: CorporateAction) -> None:
 
 async def _holders(batch: Batch, action: CorporateAction) -> None:
     done, into = action.progress, _into(action)
-    holders = await next_holders(batch, action.instrument_id, done.through, CHUNK)
+    books = await next_books(batch, action.instrument_id, done.through, CHUNK)
+    holders = await holders_among(batch, action.instrument_id, books)
     gets = {each.book: _given(action, each) for each in holders}
     cash = {each.book: dollars(each.held, action.terms.cash_per_share) for each in holders}
     lots = _lot_terms(action)
@@ -55,11 +56,11 @@ async def _holders(batch: Batch, action: CorporateAction) -> None:
     progress = further(
         done,
         books=len(holders),
-        through=holders[-1].book if holders else done.through,
+        through=books[-1] if books else done.through,
         before=sum(each.total for each in holders),
         after=sum(given.total for given in gets.values()),
         cash=total,
-        last=len(holders) < CHUNK,
+        last=len(books) < CHUNK,
     )
     await set_progress(batch, action, progress)
 

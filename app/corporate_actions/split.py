@@ -9,7 +9,7 @@ from typing import Any
 from app.corporate_actions.arithmetic import left_over, scaled
 from app.corporate_actions.fractions import pay_for_fractions, surrender
 from app.corporate_actions.halt import resume
-from app.corporate_actions.holders import Holder, next_holders, the_house
+from app.corporate_actions.holders import Holder, holders_among, next_books, the_house
 from app.corporate_actions.record import further, set_progress, set_status
 from app.corporate_actions.story import data_of, told
 from app.corporate_actions.types import ActionStatus, CorporateAction, Stage
@@ -63,7 +63,8 @@ async def _house(batch: Batch, action: CorporateAction) -> None:
 
 async def _holders(batch: Batch, action: CorporateAction) -> None:
     terms, asset = action.terms, action.instrument_id
-    holders = await next_holders(batch, asset, action.progress.through, CHUNK)
+    books = await next_books(batch, asset, action.progress.through, CHUNK)
+    holders = await holders_among(batch, asset, books)
     after = [Holder(each.book, _scaled(action, each.held), _scaled(action, each.owed)) for each in holders]
     lots = adjust_lots.Terms(action.id, terms.new_shares, terms.old_shares, action.ex_date)
     await adjust_lots.rescale_lots(batch, lots, asset, [each.book for each in holders if each.held])
@@ -78,10 +79,10 @@ async def _holders(batch: Batch, action: CorporateAction) -> None:
     progress = further(
         action.progress,
         books=len(holders),
-        through=holders[-1].book if holders else action.progress.through,
+        through=books[-1] if books else action.progress.through,
         before=sum(each.total for each in holders),
         after=sum(each.total for each in after),
-        last=len(holders) < CHUNK,
+        last=len(books) < CHUNK,
     )
     await set_progress(batch, action, progress)
 

@@ -65,7 +65,7 @@ def accrue_rounding(journal: Journal, amount: int) -> list[Leg]:
         address(journal.outside, USD, Kind.DIVIDEND_RECEIVABLE),
         address(journal.house, USD, Kind.ROUNDING),
     )
-    return [_signed(due, rounding, amount)]
+    return [Leg.signed(due, rounding, amount)]
 
 
 def pay_dividend(journal: Journal, book: int, amount: int, owed: int) -> list[Leg]:
@@ -74,7 +74,7 @@ def pay_dividend(journal: Journal, book: int, amount: int, owed: int) -> list[Le
     Negative, for shares that are owed: it has gone out, and the customer owes it since the ex-date.
     """
     outside = journal.outside
-    moved = _signed(address(outside, USD, Kind.FBO), address(outside, USD, Kind.DIVIDEND_RECEIVABLE), amount)
+    moved = Leg.signed(address(outside, USD, Kind.FBO), address(outside, USD, Kind.DIVIDEND_RECEIVABLE), amount)
     if amount < 0:
         return [moved]
     return [
@@ -89,8 +89,8 @@ def pay_house_dividend(journal: Journal, amount: int, rounding: int) -> list[Leg
     outside = journal.outside
     bank = address(outside, USD, Kind.FIRM_BANK)
     return [
-        _signed(bank, address(journal.house, USD, Kind.CASH), amount),
-        _signed(bank, address(outside, USD, Kind.DIVIDEND_RECEIVABLE), rounding),
+        Leg.signed(bank, address(journal.house, USD, Kind.CASH), amount),
+        Leg.signed(bank, address(outside, USD, Kind.DIVIDEND_RECEIVABLE), rounding),
     ]
 
 
@@ -112,8 +112,8 @@ def merger_house_cash(journal: Journal, amount: int, rounding: int) -> list[Leg]
     """A company pays the house for its shares (negative: it pays for those it owes), and what rounding left."""
     bank = address(journal.outside, USD, Kind.FIRM_BANK)
     return [
-        _signed(bank, address(journal.house, USD, Kind.CASH), amount),
-        _signed(bank, address(journal.house, USD, Kind.ROUNDING), rounding),
+        Leg.signed(bank, address(journal.house, USD, Kind.CASH), amount),
+        Leg.signed(bank, address(journal.house, USD, Kind.ROUNDING), rounding),
     ]
 
 
@@ -121,7 +121,3 @@ def _repay(book: int, cash: int, owed: int) -> list[Leg]:
     repaid = min(owed, cash)
     settled, receivable = address(book, USD, Kind.SETTLED), address(book, USD, Kind.RECEIVABLE)
     return [Leg(settled, receivable, repaid)] if repaid else []
-
-
-def _signed(debit: int, credit: int, amount: int) -> Leg:
-    return Leg(debit, credit, amount) if amount >= 0 else Leg(credit, debit, -amount)

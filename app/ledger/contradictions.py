@@ -84,12 +84,14 @@ FROM (
   WINDOW log AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 ) events
 """
-# Transfers are marked as their event is; one without an event is found as well.
+# Transfers are marked as their event is; one without an event is found as well. A full join is never planned to compare
+# each with each, as another would be without statistics of a young log; so nothing may stand in a WHERE after it.
 _LATENESS = """
-SELECT min(t.position) FROM ledger.transfer t LEFT JOIN (
-  SELECT position, lateness FROM ledger.event
-  WHERE journal_id = $1 AND position > $2 AND position <= $3) e USING (position)
-WHERE journal_id = $1 AND t.position > $2 AND t.position <= $3 AND t.lateness IS DISTINCT FROM e.lateness
+SELECT min(t.position) FILTER (WHERE t.lateness IS DISTINCT FROM e.lateness) FROM (
+  SELECT position, lateness FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3) t
+FULL JOIN (
+  SELECT position, lateness FROM ledger.event WHERE journal_id = $1 AND position > $2 AND position <= $3) e
+ON e.position = t.position
 """
 # Of what comes first in a stretch, the event before has to be there, unless all before it is archived.
 _STREAMS = """

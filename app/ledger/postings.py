@@ -122,7 +122,7 @@ def customer_buys(book: int, market_order: int, asset: int, quantity: int, cash:
             Leg(address(book, asset, Kind.POSITION), x_shares, -quantity, up_to=True),
             Leg(address(book, asset, Kind.RECEIVABLE), x_shares, 0),
         ]
-    legs.append(_signed(held, x_cash, from_hold))
+    legs.append(Leg.signed(held, x_cash, from_hold))
     if cash < from_hold:
         legs.append(Leg(x_cash, settled, from_hold - cash))
     elif cash > from_hold:
@@ -145,7 +145,7 @@ def customer_sells(
     """
     x_shares, x_cash = address(market_order, asset, Kind.MARKET_ORDER), address(market_order, USD, Kind.MARKET_ORDER)
     shares = address(book, asset, Kind.POSITION_HELD if held else Kind.POSITION)
-    legs = [_signed(shares, x_shares, quantity)]
+    legs = [Leg.signed(shares, x_shares, quantity)]
     if cash >= 0:
         return [*legs, Leg(x_cash, address(book, USD, Kind.UNSETTLED), cash)]
     return [
@@ -208,8 +208,8 @@ def close_market_order(
         moved = [Leg(inventory, x_shares, -shares, up_to=True), Leg(short, x_shares, 0)]
     return [
         *moved,
-        _signed(address(journal.house, USD, Kind.CASH), x_cash, house_cash),
-        _signed(address(journal.house, USD, Kind.ROUNDING), x_cash, residue),
+        Leg.signed(address(journal.house, USD, Kind.CASH), x_cash, house_cash),
+        Leg.signed(address(journal.house, USD, Kind.ROUNDING), x_cash, residue),
     ]
 
 
@@ -225,8 +225,8 @@ def settle_buy(journal: Journal, asset: int, quantity: int, customers: int, hous
     street_cash = address(outside, USD, Kind.STREET)
     return [
         Leg(address(outside, asset, Kind.CUSTODIAN), address(outside, asset, Kind.STREET), quantity),
-        _signed(street_cash, address(outside, USD, Kind.FBO), customers),
-        _signed(street_cash, address(outside, USD, Kind.FIRM_BANK), house),
+        Leg.signed(street_cash, address(outside, USD, Kind.FBO), customers),
+        Leg.signed(street_cash, address(outside, USD, Kind.FIRM_BANK), house),
     ]
 
 
@@ -236,8 +236,8 @@ def settle_sell(journal: Journal, asset: int, quantity: int, customers: int, hou
     street_cash = address(outside, USD, Kind.STREET)
     return [
         Leg(address(outside, asset, Kind.STREET), address(outside, asset, Kind.CUSTODIAN), quantity),
-        _signed(address(outside, USD, Kind.FBO), street_cash, customers),
-        _signed(address(outside, USD, Kind.FIRM_BANK), street_cash, house),
+        Leg.signed(address(outside, USD, Kind.FBO), street_cash, customers),
+        Leg.signed(address(outside, USD, Kind.FIRM_BANK), street_cash, house),
     ]
 
 
@@ -275,8 +275,3 @@ def reversal(moved: Sequence[Leg], book: int, owed: int) -> list[Leg]:
     if repaid := min(owed, returned):
         legs.append(Leg(settled, receivable, repaid))
     return legs
-
-
-def _signed(debit: int, credit: int, amount: int) -> Leg:
-    """A leg whose amount may be negative: then it goes the other way."""
-    return Leg(debit, credit, amount) if amount >= 0 else Leg(credit, debit, -amount)

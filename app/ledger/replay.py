@@ -101,9 +101,10 @@ async def read_stretch(
         found.read(lines)
         told(lines.count(b"\n"))
 
-    only = "" if account is None else "AND (debit_account_id = $4 OR credit_account_id = $4)"
-    arguments = (journal_id, after, to) if account is None else (journal_id, after, to, account)
-    await connection.copy_from_query(_LOG.format(only=only), *arguments, output=take)
+    if account is None:
+        await connection.copy_from_query(f"{_LOG} {_IN_ORDER}", journal_id, after, to, output=take)
+    else:
+        await connection.copy_from_query(_LOG_OF_ACCOUNT, journal_id, after, to, account, output=take)
     if failures:
         raise failures[0]
     if read:
@@ -158,8 +159,9 @@ async def _check_length(
 
 async def _replay_book(connection: EngineConnection, journal_id: int, book: int, after: int, to: int) -> Replayed:
     """Each account of a book by itself, from where the log or its newest snapshot before ``after`` begins."""
-    # While a partition has no statistics, all entries of a book would be looked at to find its accounts.
-    await connection.execute("SET LOCAL enable_bitmapscan = off")
+    # While a partition has no statistics, all entries of a book would be looked at to find its accounts, and all of the
+    # partition to find an account's.
+    await connection.execute("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off")
     low, high = accounts_of(book)
     whole = Stretch(low, high)
     entries = 0
@@ -183,8 +185,11 @@ async def _accounts_in_log(connection: EngineConnection, journal_id: int, low: i
 _LOG = """
 SELECT position, leg, debit_account_id, debit_sequence, debit_balance,
        credit_account_id, credit_sequence, credit_balance, amount
-FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3 {only} ORDER BY position, leg
+FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3
 """
+_IN_ORDER = "ORDER BY position, leg"
+#: No transfer has one account on both sides; each side has its index.
+_LOG_OF_ACCOUNT = f"{_LOG} AND debit_account_id = $4 UNION ALL {_LOG} AND credit_account_id = $4 {_IN_ORDER}"
 #: Whatever the rows of accounts say: from each account to the next one, so that its entries are not read for it.
 _ACCOUNTS = """
 WITH RECURSIVE debits(id) AS (

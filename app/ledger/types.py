@@ -25,6 +25,11 @@ class Leg(NamedTuple):
     amount: int
     up_to: bool = False
 
+    @classmethod
+    def signed(cls, debit: int, credit: int, amount: int) -> "Leg":
+        """A leg whose amount may be negative: then it goes the other way."""
+        return cls(debit, credit, amount) if amount >= 0 else cls(credit, debit, -amount)
+
 
 class Entry(NamedTuple):
     """An event and the legs that are its transaction: all of it is posted, or none."""

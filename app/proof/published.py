@@ -58,6 +58,15 @@ async def read_published(
     return found
 
 
+async def newest_published(seals: Seals, journal: Journal) -> Checkpoint | None:
+    """The newest checkpoint, as its publisher has it. Raises ``NoteInvalid`` for one that we did not sign."""
+    origin = seals.origin(journal)
+    size = await asyncio.to_thread(seals.publisher.newest, origin)
+    if size is None:
+        return None
+    return open_checkpoint(await asyncio.to_thread(seals.publisher.read, origin, size), seals.keys.verifiers(origin))
+
+
 async def published_size(connection: EngineConnection, journal_id: int) -> int:
     """How many entries the newest published checkpoint covers, says the database."""
     size: int | None = await connection.fetchval(

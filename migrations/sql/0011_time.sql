@@ -297,6 +297,8 @@ END $$;
 -- Whether its book is closed, so that posting need not look at the book of every account.
 ALTER TABLE ledger.account ADD COLUMN closed boolean NOT NULL DEFAULT false;
 UPDATE ledger.account SET closed = true FROM ledger.book WHERE book.id = account.book_id AND book.closed;
+-- Who has, owes or ever had an asset, in the order of books, which is that in which many of them are dealt with.
+CREATE INDEX account_holder ON ledger.account (journal_id, asset_id, book_id) WHERE kind IN (6, 7, 9);
 CREATE OR REPLACE FUNCTION ledger.close_book(p_journal integer, p_book bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 BEGIN

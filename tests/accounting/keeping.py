@@ -104,3 +104,14 @@ async def entries(world: World, count: int) -> None:
         return [None for _ in commands]
 
     await world.commits.submit(post, None)
+
+
+async def moving(world: World, times: Sequence[datetime]) -> None:
+    """Money comes to the house at these times."""
+
+    async def post(batch: Batch, commands: Sequence[int]) -> list[int]:
+        house, legs = batch.journal.house, fund_house(batch.journal, UNIT)
+        await batch.post_facts([Entry(NewEvent(house, EventType.HOUSE_FUNDED, "test", at), legs) for at in times])
+        return list(commands)
+
+    await world.commits.submit(post, 1)

@@ -217,6 +217,12 @@ async def test_nobody_changes_a_close(database_url: str) -> None:
         "UPDATE daily_close SET hash = 'another'",
         "UPDATE daily_close SET position = position - 1",
         "UPDATE daily_close SET business_date = business_date - 7",
+        "UPDATE daily_close SET totals = jsonb_set(totals, '{0,debit}', '\"1.00\"')",
+        "UPDATE daily_close SET totals = '[]'",
+        "UPDATE daily_close SET totals = '{}'",
+        """UPDATE daily_close SET custody = '[{"asset": 2, "difference": "1.00"}]'""",
+        "UPDATE daily_close SET ends_at = ends_at + interval '1 hour'",
+        "UPDATE daily_close SET closed_by = 'operator:ann'",
         "DELETE FROM daily_close",
         "INSERT INTO daily_close SELECT (jsonb_populate_record(c, jsonb_build_object("
         "'id', gen_random_uuid(), 'business_date', '2026-11-24'))).* FROM daily_close c",

@@ -13,17 +13,11 @@ from tests.world import WEDNESDAY, World, running
 
 pytestmark = pytest.mark.asyncio
 
-_CHECKPOINT = """
-INSERT INTO ledger.checkpoint SELECT journal_id, position, 0, sha256(''), now(), 'as if it were one'
-FROM ledger.journal_head;
-INSERT INTO ledger.publication SELECT journal_id, size, now() FROM ledger.checkpoint
-"""
-
 
 async def archive(world: World, url: str, folder: Path, *, detached: bool = True) -> list[str]:
     said: list[str] = []
     later = world.clock.now() + timedelta(days=1)
-    assert await archive_all(url, str(folder), later, said.append, detached=detached, drop=True)
+    assert await archive_all(url, str(folder), later, world.seals, said.append, detached=detached, drop=True)
     return said
 
 
@@ -35,7 +29,7 @@ async def test_nothing_is_detached_that_is_not_closed(database_url: str, tmp_pat
         await entries(world, 1_030)
         await world.jump(WEDNESDAY.replace(day=27))
         await entries(world, 1_030)
-        await superuser.execute(_CHECKPOINT)
+        await world.seal()
         await superuser.close()
         async with world.pool.acquire() as connection:
             await prove(connection, journal, world.clock)

@@ -2,17 +2,24 @@
 
 import csv
 import io
+import itertools
+import re
 from collections import defaultdict
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 import app.accounting.general_ledger as general_ledger
-from app.accounting.balances import fetching
+from app.accounting.balances import Fetch, fetching
+from app.accounting.business_days import ends_at
 from app.accounting.general_ledger import Between, LedgerLine, LineKey, ledger_lines, ledger_page
 from app.accounting.general_ledger_csv import write_csv
+from app.infra.database import driver_of
 from app.kernel.money import parse, to_units
 from app.kernel.paging import PageOf
+from tests.accounting.keeping import moving
 from tests.accounting.test_journals import reversed_by_two
 from tests.accounting.test_trial_balance import busy
 from tests.world import World, running
@@ -101,6 +108,57 @@ async def test_pages_give_each_line_once_both_ways(database_url: str, size: int,
                     break
                 place = page.items[0 if backward else -1].key
             assert found == whole
+
+
+async def late(world: World) -> None:
+    """A week of postings, some of them a little late and some dated back, and long after it many a little late."""
+    seconds, a_day = timedelta(seconds=30), timedelta(days=1)
+    for _ in range(6):
+        now = world.clock.now()
+        await moving(world, [now, now - seconds, now, now - a_day, now - seconds, now - 3 * a_day])
+        await world.jump(now + 8 * timedelta(hours=1))
+    midnight = ends_at(world.clock.now().date())
+    await world.jump(midnight + seconds / 2)
+    await moving(world, [world.clock.now(), world.clock.now() - seconds, world.clock.now() - 2 * seconds, midnight])
+    await world.jump(midnight + 30 * a_day)
+    await moving(world, [world.clock.now(), *[world.clock.now() - seconds] * 2_000, midnight - a_day])
+
+
+async def test_days_of_which_something_came_late_are_whole_and_nothing_else_is_read(database_url: str) -> None:
+    async with running(database_url) as world:
+        await late(world)
+        journal = world.commits.journal.id
+        whole = await all_lines(world.pool.fetch, journal, Between())
+        days = [None, *(date(2026, 11, day) for day in (22, 23, 24, 25, 27, 29))]
+        looked_at: list[int] = []
+
+        async def explained(statement: str, *arguments: Any) -> Sequence[Any]:
+            plan = await driver_of(api).fetch(f"EXPLAIN (ANALYZE, FORMAT TEXT) {statement}", *arguments)
+            text = "\n".join(row[0] for row in plan)
+            looked_at.append(sum(map(int, re.findall(r"Removed by Filter: (\d+)", text))))
+            return await fetching(api)(statement, *arguments)
+
+        async with world.read() as api:
+            for first, last in itertools.product(days, days):
+                between = Between(first, last)
+                expected = [
+                    line
+                    for line in whole
+                    if (between.starts_at is None or line.effective_at >= between.starts_at)
+                    and (between.ends_at is None or line.effective_at < between.ends_at)
+                ]
+                page = await ledger_page(explained, journal, between, PageOf(100))
+                assert page.items == expected[:100], between
+                assert page.has_next == (len(expected) > 100)
+                back = await ledger_page(explained, journal, between, PageOf(100, backward=True))
+                assert back.items == expected[-100:], between
+                if last is not None:
+                    assert await all_lines(explained, journal, between) == expected
+        assert max(looked_at) < 300
+
+
+async def all_lines(fetch: Fetch, journal: int, between: Between) -> list[LedgerLine]:
+    return [line async for piece in ledger_lines(fetch, journal, between) for line in piece]
 
 
 @pytest.mark.parametrize("text", ["", "1", "1.2", "1.2.3.4", "a.1.0", "-1.1.0", "1" * 18 + ".1.0", "1.٣.0"])

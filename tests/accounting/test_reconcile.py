@@ -6,20 +6,21 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
-from app.accounting.bookkeeper import TRY_AGAIN, Bookkeeper
+from app.accounting.bookkeeper import TRY_AGAIN, Bookkeeper, asset_codes
 from app.accounting.decide import Decide, approve
 from app.accounting.paper_custodian import PaperCustodian
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
-from app.accounting.statement import KEPT_ELSEWHERE
+from app.accounting.reconcile import Reconcile, reconcile
+from app.accounting.statement import KEPT_ELSEWHERE, read_statement
 from app.accounting.types import Break, Line
 from app.infra.database import EngineConnection
 from app.kernel.money import UNIT
 from app.ledger.chart import USD, Kind
 from app.ledger.types import Journal
 from app.market.types import Side
-from tests.accounting.keeping import ANN, BOB, Keeping
+from tests.accounting.keeping import ANN, BOB, Keeping, moving
 from tests.accounting.test_trial_balance import busy
-from tests.world import World, running
+from tests.world import WEDNESDAY, World, running
 
 pytestmark = pytest.mark.asyncio
 
@@ -141,6 +142,47 @@ async def test_daily_after_the_close_and_once(database_url: str) -> None:
         assert runs[0].as_of == datetime(2026, 11, 26, 4, 59, 59, 999_999, tzinfo=UTC)
         assert (runs[0].source, runs[0].run_by) == ("paper", "engine")
         assert await keeping.cases() == []
+
+
+class Overtaken(PaperCustodian):
+    """A custodian of whose file something is dated back while it is on its way, once."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.pool, world.clock)
+        self.world = world
+        self.asked = 0
+
+    async def file(self, journal: Journal, as_of: datetime | None) -> str:
+        text = await super().file(journal, as_of)
+        self.asked += 1
+        if self.asked == 1:
+            await moving(self.world, [WEDNESDAY])
+        return text
+
+
+async def test_what_is_dated_back_while_the_file_is_on_its_way_is_no_break(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = await settled(world)
+        custodian = Overtaken(world)
+        bookkeeper = Bookkeeper(world.pool, world.writers, world.market, custodian, clock=world.clock)
+        await bookkeeper.run_due()
+        assert await keeping.runs() == [], "it is asked for again later"
+        await bookkeeper.run_due()
+        assert custodian.asked == 3
+        assert [run.breaks for run in await keeping.runs()] == [[], []]
+        assert await keeping.cases() == []
+
+
+async def test_what_is_dated_back_before_the_file_is_compared_does_not_count(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = await settled(world)
+        text = await keeping.custodian.file(world.commits.journal, None)
+        known = await keeping.head()
+        await moving(world, [WEDNESDAY, WEDNESDAY])
+        statement = read_statement(text, "paper", await asset_codes(world.pool))
+        for until, differences in ((known, []), (known + 1, [UNIT]), (None, [2 * UNIT])):
+            await world.commits.submit(reconcile, Reconcile(statement, ANN, known=until))
+            assert [abs(each.difference) for each in (await keeping.runs())[-1].breaks] == differences
 
 
 async def test_a_file_speaks_only_for_the_accounts_that_it_names(database_url: str) -> None:

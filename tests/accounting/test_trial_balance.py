@@ -2,15 +2,18 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from app.accounting.balances import fetching, trial_balance_at
+import app.accounting.balances as balances
+from app.accounting.balances import fetching, trial_balance_at, trial_balances_at
 from app.accounting.trial_balance import TrialBalance, TrialBalanceRow
 from app.kernel.money import UNIT, to_units
 from app.ledger.chart import USD, Kind, asset_of, kind_of
 from app.market.types import Side
-from tests.accounting.keeping import Keeping
+from tests.accounting.keeping import Keeping, moving
 from tests.world import World, running
 
 
@@ -63,6 +66,45 @@ async def test_it_is_what_the_log_adds_up_to_at_every_position(database_url: str
             assert found.balanced
             assert found.missing == []
         assert (await keeping.books(0)).rows == []
+
+
+@pytest.mark.parametrize("worth", [0, 10**9])
+@pytest.mark.asyncio
+async def test_many_are_added_up_in_one_pass_by_either_way(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, worth: int
+) -> None:
+    monkeypatch.setattr(balances, "_WORTH", worth)
+    async with running(database_url) as world:
+        keeping = await busy(world)
+        statements: list[str] = []
+
+        async def counted(statement: str, *arguments: Any) -> Sequence[Any]:
+            statements.append(statement)
+            return await world.pool.fetch(statement, *arguments)
+
+        positions = [*range(await keeping.head(), -1, -3), 0]
+        found = await trial_balances_at(counted, world.commits.journal.id, positions)
+        assert found == {position: await replayed(world, position) for position in positions}
+        assert len(statements) == 2
+
+
+@pytest.mark.asyncio
+async def test_an_old_one_reads_no_entry_that_came_since(database_url: str) -> None:
+    async with running(database_url) as world:
+        keeping = await busy(world)
+        at, expected = await keeping.head(), await keeping.books()
+        accounts = await world.pool.fetchval("SELECT count(*) FROM ledger.account")
+        for _ in range(0, 40 * accounts, 1_000):
+            await moving(world, [world.clock.now()] * 1_000)
+        plans: list[str] = []
+
+        async def explained(statement: str, *arguments: Any) -> Sequence[Any]:
+            plans.extend(row[0] for row in await world.pool.fetch(f"EXPLAIN {statement}", *arguments))
+            return await world.pool.fetch(statement, *arguments)
+
+        found = await trial_balances_at(explained, world.commits.journal.id, [at])
+        assert found == {at: expected}
+        assert not [line for line in plans if "transfer" in line], "each account's newest entry is looked up, no others"
 
 
 @pytest.mark.asyncio

@@ -20,12 +20,15 @@ from app.ledger.history import AsRecorded, cash_at, extent
 from app.ledger.post import post
 from app.ledger.replay import replay
 from app.ledger.types import Entry, Leg
+from app.proof.seal import seal
 from app.replay import replay_journal
 from tests.ledger.books import NOON, Books, books
+from tests.proof.publishing import new_seals
 
 pytestmark = pytest.mark.asyncio
 
 LATER = NOON + timedelta(days=1)
+SEALS = new_seals()
 
 
 @pytest_asyncio.fixture
@@ -42,16 +45,10 @@ async def old(database_url: str) -> AsyncIterator[Books]:
         await found.post([Leg(bank, third, 7 * UNIT)])
         for _ in range(33):
             await found.post(*([Leg(bank, first, UNIT), Leg(first, second, number % 3)] for number in range(100)))
-        await superuser.execute(_CHECKPOINT.replace("$1", str(found.journal.id)))
         await superuser.close()
+        assert await seal(found.connection, SEALS, found.journal, NOON) == 3_301
         await prove(found.connection, found.journal, ManualClock(NOON))
         yield found
-
-
-_CHECKPOINT = """
-INSERT INTO ledger.checkpoint VALUES ($1, 3301, 0, sha256(''), now(), 'as if it were one');
-INSERT INTO ledger.publication VALUES ($1, 3301, now())
-"""
 
 
 async def settled(found: Books, url: str, customer: int, position: int) -> int:
@@ -75,7 +72,7 @@ async def test_what_is_archived_leaves_the_log_and_every_balance_stays(
     before = [await settled(old, database_url, customer, 3_301) for customer in range(3)]
     at_100 = [await settled(old, database_url, customer, 3_100) for customer in range(3)]
     said: list[str] = []
-    assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=True)
+    assert await archive_all(database_url, str(tmp_path), LATER, SEALS, said.append, detached=True, drop=True)
     assert [line.split(":")[1].strip() for line in said if line.startswith("Journal")] == [
         "positions 1 to 1,024", "positions 1,025 to 2,048", "positions 2,049 to 3,072",
     ]  # fmt: skip
@@ -96,10 +93,10 @@ async def test_what_is_archived_leaves_the_log_and_every_balance_stays(
 
 async def test_only_what_is_old_and_proven_is_archived(old: Books, database_url: str, tmp_path: Path) -> None:
     said: list[str] = []
-    assert await archive_all(database_url, str(tmp_path), NOON, said.append, detached=True, drop=True)
+    assert await archive_all(database_url, str(tmp_path), NOON, SEALS, said.append, detached=True, drop=True)
     superuser = await asyncpg.connect(database_url)
     await superuser.execute("UPDATE ledger.audit SET proven = 1_023")
-    assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=True)
+    assert await archive_all(database_url, str(tmp_path), LATER, SEALS, said.append, detached=True, drop=True)
     with pytest.raises(asyncpg.RaiseError, match="not proven up to 1024: wait for the auditor"):
         await superuser.execute("SELECT ledger.detach_oldest_partition($1, 1024)", old.journal.id)
     await superuser.close()
@@ -111,7 +108,7 @@ async def test_an_archive_that_was_tampered_with_is_found_out_from_itself(
     old: Books, database_url: str, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    assert await archive_all(database_url, str(tmp_path), LATER, said.append, detached=True, drop=False)
+    assert await archive_all(database_url, str(tmp_path), LATER, SEALS, said.append, detached=True, drop=False)
     [some, *_] = files(tmp_path, "*.transfers.parquet")
     content = bytearray(some.read_bytes())
     for broken, told in ((content[:-1] + b"x", "was changed"), (None, "is missing")):
@@ -172,7 +169,7 @@ async def test_a_partition_is_taken_out_once_by_two_who_would(old: Books, databa
 async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
     old: Books, database_url: str, tmp_path: Path
 ) -> None:
-    assert await archive_all(database_url, str(tmp_path), LATER, lambda _: None, detached=True, drop=True)
+    assert await archive_all(database_url, str(tmp_path), LATER, SEALS, lambda _: None, detached=True, drop=True)
     superuser = await asyncpg.connect(database_url)
     await superuser.execute("ALTER TABLE ledger.snapshot DISABLE TRIGGER append_only")
     await superuser.execute("UPDATE ledger.snapshot SET balance = balance + 1 WHERE position = 3072")

@@ -29,6 +29,7 @@ from app.ledger.replay import replay
 from app.ledger.types import Entry, Leg, Posted
 from tests.ledger.archiving import take_out
 from tests.ledger.books import NOON, Books, books
+from tests.proof.publishing import new_seals
 
 pytestmark = pytest.mark.asyncio
 
@@ -412,7 +413,8 @@ async def test_an_archive_that_ends_before_the_log_begins_is_found_out(
             path.unlink()
     said: list[str] = []
     agrees = await check_all(str(tmp_path), said.append)
-    agrees = agrees and await archive_all(database_url, str(tmp_path), NOON, said.append, detached=False, drop=False)
+    asked = (database_url, str(tmp_path), NOON, new_seals(), said.append)
+    agrees = agrees and await archive_all(*asked, detached=False, drop=False)
     assert not agrees, said
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,10 @@ from app.archive import archive_all, check_all
 from app.kernel.clock import ManualClock
 from app.ledger.archive.parts import open_store
 from app.ledger.audit import prove
+from app.proof.leaf import Times
+from app.proof.log import rows_between, texts
+from app.proof.nodes import BLOCK, BLOCK_LEVEL
+from app.proof.tree import hash_leaf, levels
 from app.proof.verify import Verified, verify
 from app.proofs import export_history, public_keys, verify_all
 from resolvers.ids import encode_id
@@ -30,15 +34,26 @@ pytestmark = pytest.mark.asyncio
 @pytest_asyncio.fixture
 async def archive(sealed: Sealed, sealed_url: str, tmp_path: Path) -> AsyncIterator[Path]:
     """Where the first block of the sealed journal is, which is not in the log any more."""
-    async with engine(sealed_url) as connection:
+    await proven(sealed, sealed_url)
+    await cut(sealed_url, sealed)
+    folder = tmp_path / "archive"
+    assert await detached(sealed, sealed_url, folder, print)
+    yield folder
+
+
+async def proven(sealed: Sealed, url: str) -> None:
+    """The auditor has come to the end of the journal."""
+    async with engine(url) as connection:
         while (
             found := await prove(connection, sealed.journal, ManualClock(datetime(2027, 1, 1, tzinfo=UTC)))
         ).position < found.head:
             assert found.disagreement is None
-    await cut(sealed_url, sealed)
-    folder = tmp_path / "archive"
-    assert await archive_all(sealed_url, str(folder), datetime(2028, 1, 1, tzinfo=UTC), print, detached=True, drop=True)
-    yield folder
+
+
+async def detached(sealed: Sealed, url: str, folder: Path, say: Callable[[str], None]) -> bool:
+    """Archive all that can be, and drop it."""
+    later = datetime(2028, 1, 1, tzinfo=UTC)
+    return await archive_all(url, str(folder), later, sealed.seals, say, detached=True, drop=True)
 
 
 async def cut(url: str, sealed: Sealed) -> None:
@@ -65,6 +80,30 @@ async def verified(url: str, sealed: Sealed, archive: Path | None) -> Verified:
     async with engine(url) as connection:
         store = None if archive is None else open_store(str(archive))
         return await verify(connection, sealed.seals, sealed.journal, archive=store)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_what_was_not_signed_does_not_leave_the_log(
+    sealed: Sealed, sealed_url: str, tmp_path: Path, hidden: bool
+) -> None:
+    """An entry that was changed adds up as before; its block may have been changed with it."""
+    await proven(sealed, sealed_url)
+    await cut(sealed_url, sealed)
+    superuser = await asyncpg.connect(sealed_url)
+    await superuser.execute("SET session_replication_role = replica")
+    await superuser.execute("ALTER TABLE ledger.event DISABLE TRIGGER append_only")
+    await superuser.execute("UPDATE ledger.event SET actor = 'nobody' WHERE position = 7")
+    if hidden:
+        await superuser.execute("ALTER TABLE ledger.block DISABLE TRIGGER append_only")
+        rows = await rows_between(superuser, sealed.journal.id, 1, BLOCK)
+        leaves = [hash_leaf(text) for text in texts(sealed.journal.id, rows, 1, Times())]
+        changed = "UPDATE ledger.block SET leaves = $1, root = $2 WHERE number = 0"
+        await superuser.execute(changed, b"".join(leaves), levels(leaves)[BLOCK_LEVEL][0])
+    said: list[str] = []
+    assert not await detached(sealed, sealed_url, tmp_path / "archive", said.append)
+    assert ("have another root than the checkpoint" if hidden else "position 7 is not the entry") in said[0], said
+    assert await superuser.fetchval("SELECT min(position) FROM ledger.event") == 1
+    await superuser.close()
 
 
 async def test_what_was_archived_is_what_was_signed(sealed: Sealed, sealed_url: str, archive: Path) -> None:
