@@ -1,6 +1,7 @@
 """Whose turn it is: whatever waits, nobody starves, nobody overtakes its own kind, and no batch grows too large."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
@@ -183,3 +184,45 @@ async def test_a_writer_that_is_stopped_answers_everybody(database_url: str, pau
         done = sum(isinstance(each, UUID) for each in answers)
         assert done == (await world.cash(person)).settled // UNIT
         assert sum(isinstance(each, Overloaded) for each in answers) == len(answers) - done
+
+
+@pytest.mark.asyncio
+async def test_memory_stays_bounded_while_producers_outrun_the_database(database_url: str) -> None:
+    """What can't be queued is refused at once and leaves nothing behind; what is queued is done once there is time."""
+    may = asyncio.Event()
+
+    async def slow(_: Batch, commands: Sequence[bytes]) -> list[int]:
+        await may.wait()
+        return [len(each) for each in commands]
+
+    async with running(database_url) as world:
+        clock = world.clock
+        writer = GroupCommit(
+            world.pool, world.commits.journal, clock=clock, market_clock=clock, ring=lambda *_: None, queue_limit=500
+        )
+        task = asyncio.create_task(writer.run())
+
+        async def produce(number: int) -> int:
+            """Answers the size of what was taken, or 0 when it was refused."""
+            try:
+                return await writer.submit(slow, bytes(10_000 + number % 10))
+            except Overloaded:
+                return 0
+
+        queued = [
+            asyncio.create_task(produce(number)) for number in range(1_500)
+        ]  # a batch under way, and a full queue
+        await asyncio.sleep(0)
+        tracemalloc.start()
+        try:
+            refused = [await produce(number) for number in range(5_000)]
+            grown, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            may.set()
+        done = [size for size in await asyncio.gather(*queued) if size]
+        task.cancel()
+        await asyncio.wait([task])
+    assert refused == [0] * 5_000
+    assert grown < 1_000_000, "50 MB were offered"
+    assert len(done) >= 500
