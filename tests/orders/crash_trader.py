@@ -158,7 +158,7 @@ class Trader:
                             return
                     await asyncio.sleep(0.03)
         except TimeoutError:
-            open_ = await self.pool.fetch(_OPEN)
+            open_ = [*await self.pool.fetch(_OPEN), *await self.pool.fetch(_UNTOLD)]
             stumbled = ExceptionGroup("the engine's", [*self.engine._failures, *_NO_FAILURE])
             raise AssertionError(f"after {_PATIENCE} s this is left: {left}; {open_}") from stumbled
 
@@ -214,6 +214,11 @@ async def trader(job: Job) -> AsyncIterator[Trader]:
             writers.stop()
 
 
+_UNTOLD = """
+SELECT to_json(p) AS at_the_venue, (
+  SELECT data FROM ledger.event WHERE type = 'ORDER_CANCEL_REJECTED' ORDER BY position DESC LIMIT 1) AS last_refusal
+FROM paper.venue_order p WHERE untaken OR due_at IS NOT NULL
+"""
 _OPEN = """
 SELECT to_json(m) AS market_order, to_json(v) AS venue_order, p.story FROM market_order m
 JOIN venue_order v ON v.market_order_id = m.id LEFT JOIN paper.venue_order p ON p.client_order_id = m.id
