@@ -238,14 +238,7 @@ async def test_a_close_that_a_superuser_changed_is_not_the_one_in_the_log(databa
         await world.investor(100)
         await world.jump(noon(FRIDAY))
         await Keeping(world).bookkeeper.run_due()
-        await world.seal()
-        said: list[str] = []
-        assert await verify_all(database_url, world.seals, None, said.append)
-        root = await asyncpg.connect(database_url)
-        await root.execute(change)
-        await root.close()
-        assert not await verify_all(database_url, world.seals, None, said.append)
-        assert "is not the one that the log tells of" in said[-1]
+        assert "is not the one that the log tells of" in await found_wrong(world, database_url, change)
 
 
 @pytest.mark.parametrize(
@@ -266,14 +259,19 @@ async def test_a_trial_balance_that_a_superuser_changed_is_not_the_closes(
         await world.investor(70)
         await world.jump(noon(date(2026, 12, 2)))
         await Keeping(world).bookkeeper.run_due()
-        await world.seal()
-        said: list[str] = []
-        assert await verify_all(database_url, world.seals, None, said.append)
-        root = await asyncpg.connect(database_url)
-        await root.execute(change)
-        await root.close()
-        assert not await verify_all(database_url, world.seals, None, said.append)
-        assert told in said[-1]
+        assert told in await found_wrong(world, database_url, change)
+
+
+async def found_wrong(world: World, url: str, change: str) -> str:
+    """What is said last of a log with which nothing was wrong, once a superuser has made the change."""
+    await world.seal()
+    said: list[str] = []
+    assert await verify_all(url, world.seals, None, said.append)
+    root = await asyncpg.connect(url)
+    await root.execute(change)
+    await root.close()
+    assert not await verify_all(url, world.seals, None, said.append)
+    return said[-1]
 
 
 async def test_a_close_of_books_that_the_log_does_not_add_up_to_is_found(database_url: str) -> None:

@@ -49,10 +49,10 @@ async def _carried_out(url: str, kind: ActionKind, random: Random | None) -> lis
     connection = await asyncpg.connect(url, server_settings={"role": ENGINE_ROLE})
     try:
         killed = 0
-        while random and await _process(url, moment, random.choice(["before", "after"]), random.randint(1, 4)):
+        while random and await _process(url, moment, random.choice(["before", "after"]), random.choice([1, 1, 2, 3])):
             killed += 1
             assert await faults_in_the_books(connection, journal) == []
-        assert killed >= 3 or random is None, "there was no middle of it"
+        assert killed > 1 or random is None, "there was no middle of it"
         assert not await _process(url, moment, "after", 0)
         assert await connection.fetchval("SELECT status FROM corporate_action") == "COMPLETED"
         assert await faults_in_the_books(connection, journal) == []
