@@ -56,6 +56,7 @@ DECLARE
   events integer := cardinality(p_book);
   legs   integer := cardinality(p_debit);
   head   journal_head;
+  last   bigint; hitherto timestamptz;    -- the log's position, and its latest effective time, so far
   ids bigint[];
   bal numeric[]; seq bigint[]; negative boolean[]; shut boolean[]; fresh boolean[];    -- of each account
   book_seq bigint[]; book_shut boolean[];
@@ -110,12 +111,14 @@ BEGIN
   number := array_fill(0, ARRAY[legs]); debit_seq := array_fill(0::bigint, ARRAY[legs]); credit_seq := debit_seq;
   moved := array_fill(0::numeric, ARRAY[legs]); debit_bal := moved; credit_bal := moved;
 
+  last := head.position; hitherto := head.effective_at;
   FOR e IN 1..events LOOP
     b := p_book[e]; first := i; count := 0; carry := 0;
     refused := CASE WHEN book_shut[b] THEN 'closed' END; d := NULL;
     WHILE p_event[i] = e LOOP    -- beyond the last leg it is null
       IF refused IS NULL THEN
-        d := p_debit[i]; c := p_credit[i]; amount := p_amount[i] * unit + carry; carry := 0;
+        d := p_debit[i]; c := p_credit[i]; amount := p_amount[i] * unit;
+        IF carry > 0 THEN amount := amount + carry; carry := 0; END IF;
         IF (d = c OR p_amount[i] < 0 OR (p_accounts[d] # p_accounts[c]) >> 5 & 1048575 <> 0) IS NOT FALSE THEN
           RAISE EXCEPTION 'leg %: % units from account % to %: not a sum, or not two accounts of the same asset',
             i, p_amount[i], p_accounts[d], p_accounts[c];
@@ -142,17 +145,17 @@ BEGIN
     IF refused IS NULL THEN
       at := p_effective[e];
       IF at IS NULL THEN
-        head.effective_at := today;
+        hitherto := today;
       ELSIF at > today OR NOT isfinite(at) THEN
         RAISE EXCEPTION 'event %: it can not take effect at %, now it is only %', e, at, today;
       ELSE
         effective[e] := at;
-        IF at < head.effective_at THEN
-          lateness[e] := CASE WHEN at >= head.effective_at - interval '1 minute' THEN 1 ELSE 2 END;
+        IF at < hitherto THEN
+          lateness[e] := CASE WHEN at >= hitherto - interval '1 minute' THEN 1 ELSE 2 END;
         END IF;
-        head.effective_at := greatest(head.effective_at, at); latest[e] := head.effective_at;
+        hitherto := greatest(hitherto, at); latest[e] := hitherto;
       END IF;
-      head.position := head.position + 1; positions[e] := head.position;
+      last := last + 1; positions[e] := last;
       sequences[e] := book_seq[b] + 1; book_seq[b] := sequences[e];
     ELSE
       IF NOT anybody THEN
@@ -200,8 +203,8 @@ BEGIN
   END IF;
   UPDATE book SET sequence = book_seq[width_bucket(id, p_books)]
   WHERE id = ANY (p_books) AND sequence <> book_seq[width_bucket(id, p_books)];
-  UPDATE journal_head SET position = head.position, recorded_at = head.recorded_at, effective_at = head.effective_at
-  WHERE journal_id = p_journal AND position <> head.position;
+  UPDATE journal_head SET position = last, recorded_at = head.recorded_at, effective_at = hitherto
+  WHERE journal_id = p_journal AND position <> last;
 END $$;
 
 REVOKE ALL ON FUNCTION ledger.ascending FROM PUBLIC;
