@@ -31,8 +31,8 @@ A = TypeVar("A", covariant=True)
 
 log = structlog.get_logger(__name__)
 
-#: So many callers are given their answers before the next batch has a turn, and so many whenever it waits.
-_AT_ONCE, _IN_PASSING = 128, 32
+#: So many callers are given their answers at a time.
+_AT_ONCE = 32
 
 
 @dataclass(slots=True)
@@ -254,14 +254,14 @@ def _unknown(error: Exception) -> OutcomeUnknown:
     return unknown
 
 
-def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]], at_once: int = _AT_ONCE) -> None:
-    """Give some callers their answers and let others have a turn: most come back at once with what they want next,
-    and meanwhile the database is at work on the next batch already.
+def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Give some callers their answers, and let others have a turn: most come back at once with what they want next.
+    Told all together they would keep the next batch from the database, which can be at work meanwhile.
     """
-    for answer, value in answers[:at_once]:
+    for answer, value in answers[:_AT_ONCE]:
         _settle(answer, value)
-    if len(answers) > at_once:
-        asyncio.get_running_loop().call_soon(_tell, answers[at_once:], _IN_PASSING)
+    if len(answers) > _AT_ONCE:
+        asyncio.get_running_loop().call_soon(_tell, answers[_AT_ONCE:])
 
 
 def _settle(answer: asyncio.Future[Any], value: Any) -> None:
