@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -69,6 +71,8 @@ class FixVenue:
         self._open: set[Place] = set()
         self._places: dict[Report, list[Place]] = {}
         self._asked: dict[str, asyncio.Future[Message]] = {}
+        #: What is sent about an order goes one by one: the look into the journal before it may take its time.
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._ring: Callable[[], None] = _nobody_listens
 
     async def run(self) -> None:
@@ -82,16 +86,22 @@ class FixVenue:
     async def submit(self, order: VenueOrder) -> None:
         """Send the order. Raises ``NotLoggedOn`` (nothing was sent) or ``OutcomeUnknown`` (it may have been)."""
         self._must_be_logged_on()
-        again = await self._was_sent(cl_ord_id(order.client_order_id), [MsgType.NEW_ORDER_SINGLE])
-        await self.line.send(order_message(order, self._symbol(order), self._market_clock.now(), again=again))
+        async with self._turn(order):
+            await self._send_order(order, again=await self._was_sent(order))
 
     async def change(self, change: Change) -> None:
-        """Send the request. If it was sent before, what was answered to it is told again. Raises like ``submit``."""
+        """Send the request. If it was sent before, what was answered to it is told again. Raises like ``submit``.
+
+        An order that was to be sent, and was not, goes first: the venue would refuse what it can't know.
+        """
         self._must_be_logged_on()
         name = cl_ord_id(change.order.client_order_id, change.number)
-        again = await self._was_sent(name, _CHANGES)
-        symbol = self._symbol(change.order)
-        await self.line.send(change_message(change, symbol, self._market_clock.now(), again=again))
+        async with self._turn(change.order):
+            if not await self._was_sent(change.order):
+                await self._send_order(change.order, again=False)
+            again = bool(await self.line.journal.about(Direction.OUT, name, _CHANGES))
+            symbol = self._symbol(change.order)
+            await self.line.send(change_message(change, symbol, self._market_clock.now(), again=again))
         if again:
             await self._tell_again(name)
 
@@ -209,8 +219,15 @@ class FixVenue:
             self._ring()
         return reports
 
-    async def _was_sent(self, name: str, types: Sequence[str]) -> bool:
-        return bool(await self.line.journal.about(Direction.OUT, name, types))
+    def _turn(self, order: VenueOrder) -> asyncio.Lock:
+        return self._turns.setdefault(order.client_order_id, asyncio.Lock())
+
+    async def _was_sent(self, order: VenueOrder) -> bool:
+        name = cl_ord_id(order.client_order_id)
+        return bool(await self.line.journal.about(Direction.OUT, name, [MsgType.NEW_ORDER_SINGLE]))
+
+    async def _send_order(self, order: VenueOrder, *, again: bool) -> None:
+        await self.line.send(order_message(order, self._symbol(order), self._market_clock.now(), again=again))
 
     def _symbol(self, order: VenueOrder) -> str:
         return self._instruments[order.instrument_id].symbol
