@@ -115,9 +115,38 @@ async def test_an_old_answer_that_is_told_again_changes_nothing(database_url: st
         assert await world.pool.fetchval(COUNT_ENDED) == "CANCELED"
 
 
+async def test_a_request_about_an_order_that_is_not_sent_yet_waits_for_who_sends_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was noted as sent by a leader that died over it; who wants it canceled meanwhile does not lead."""
+    async with running(database_url, SILENT) as world:
+        ann = await world.investor(1_000)
+        with monkeypatch.context() as patch:
+            patch.setattr(world.venue, "submit", died)
+            order = await world.place(ann, Side.BUY, "KO", quantity="2", limit="101")
+            with pytest.raises(ExceptionGroup):
+                await world.pass_time(100)
+        made = await market_order_of(world, order)
+        await world.commits.submit(cancel, CancelOrder(order, "test"))
+        dealing, leads = world.engine._dealing, world.engine._dealing.leads
+        dealing.leads = {}
+        await dealing.let_go(made, world.commits.journal.id, world.instrument("KO").id)
+        assert await world.venue.reports(world.clock.now()) == []
+        dealing.leads = leads
+        await world.pass_time(7_000, 500)
+        assert (await world.order(order)).status is OrderStatus.CANCELED
+        refused = "SELECT count(*) FROM ledger.event WHERE type = 'ORDER_CANCEL_REJECTED'"
+        assert await world.pool.fetchval(refused) == 0
+
+
+async def died(_: object) -> None:
+    raise OSError
+
+
 async def test_a_venue_that_refuses_each_request_becomes_a_case(database_url: str) -> None:
     async with running(database_url, SILENT) as world:
         ann, _, made = await two_buyers(world)
+        summaries: list[str] = []
         for number in range(1, 2 * REFUSED_OFTEN):
             assert (await asks_to_leave(world, ann, made)).number == number
             await answers(world, made, ReportKind.CHANGE_REJECTED, number)

@@ -19,6 +19,7 @@ from app.kernel.money import UNIT
 from app.market.types import Side
 from app.venues.fix.desk import other_side
 from app.venues.fix.orders import change_message, order_message
+from app.venues.fix.reports import execution_report
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Change, Report, ReportKind, VenueOrder
 from tests.venues.fix_trial import FixTrial, counterparty, fix_trial
@@ -205,6 +206,28 @@ async def test_a_report_that_the_venue_kept_to_itself_comes_when_we_ask(pool: En
         assert await trial.venue.knows(tale.order) is True
         await us.until(lambda: tale.executed == 100 * UNIT, "all is told")
         tale.check_in_order()
+
+
+@pytest.mark.parametrize(("quantity", "kind"), [(UNIT, ReportKind.REPLACED), (None, ReportKind.CANCELED)])
+async def test_what_was_never_heard_is_taken_from_the_answer_where_the_order_stands(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch, quantity: int | None, kind: ReportKind
+) -> None:
+    def all_but_these(message: Message, venue: str) -> Report | None:
+        report = execution_report(message, venue)
+        return None if report is not None and report.kind is kind else report
+
+    monkeypatch.setattr("app.venues.fix.adapter.execution_report", all_but_these)
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us = counterparty(trial)
+        tale = await us.send(limit="50.00")
+        assert await trial.venue.knows(tale.order) is True
+        await trial.venue.change(Change(tale.order, 1, 0, quantity))
+        await us.a_while()
+        assert tale.kinds == {ReportKind.NEW}
+        assert await trial.venue.knows(tale.order) is True
+        await us.until(lambda: tale.answer(1), "it is told")
+        assert tale.kinds == {ReportKind.NEW, kind}
+        assert tale.in_force == (quantity or 100 * UNIT)
 
 
 async def test_reports_said_twice_are_told_once(pool: EnginePool) -> None:

@@ -28,7 +28,7 @@ from app.kernel.ids import new_id
 from app.market.types import Instrument
 from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id, printable
 from app.venues.fix.orders import change_message, order_message, status_message
-from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, refusal
+from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, is_told_by, refusal, standing
 from app.venues.port import Change, Report, VenueOrder
 
 log = structlog.get_logger(__name__)
@@ -106,7 +106,10 @@ class FixVenue:
             await self._tell_again(name)
 
     async def knows(self, order: VenueOrder) -> bool | None:
-        """Ask the venue. If it has the order, all that was ever heard of it is told again; None without an answer."""
+        """Ask the venue. If it has the order, all that was ever heard of it is told again; None without an answer.
+
+        So is what its answer says of the order that was never heard: a session may have lost its memory.
+        """
         request_id = new_id().hex
         answer = self._asked[request_id] = asyncio.get_running_loop().create_future()
         try:
@@ -126,6 +129,7 @@ class FixVenue:
             log.warning(
                 "FIX venue has executed more than it has told", order=str(status), heard=heard, executed=executed
             )
+        self._tell_what_was_missed(status, told)
         return True
 
     async def reports(self, now: datetime) -> list[Report]:
@@ -210,6 +214,17 @@ class FixVenue:
             return None
         at = time_of(told_at, Tag.TRANSACT_TIME)
         return refusal(request, self.name, at, executed, printable(delivery.message.get(Tag.TEXT)))
+
+    def _tell_what_was_missed(self, status: Message, told: Sequence[Report]) -> None:
+        try:
+            missed = standing(status, self.name)
+        except FieldError as error:
+            log.error("FIX status not understood", error=str(error), message=str(status))
+            return
+        if missed is not None and not is_told_by(told, missed):
+            log.warning("FIX venue says where an order stands, but had not told of it", order=str(status))
+            self._arrived.append(missed)
+            self._ring()
 
     async def _tell_again(self, name: str) -> list[Report]:
         heard = await self.line.journal.about(Direction.IN, name, _HEARD)
