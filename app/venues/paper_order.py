@@ -100,7 +100,8 @@ class PaperOrder:
                 step.report = replace(step.report, at=market_now)
         step.report = replace(step.report, cumulative_quantity=self.cumulative)
         self.happened.append(step)
-        if step.report.kind in ENDINGS or (step.report.kind in _MAY_FILL and self._is_filled):
+        lowered = any(each.report.kind is ReportKind.REPLACED for each in self.planned)
+        if step.report.kind in ENDINGS or (step.report.kind in _MAY_FILL and self._is_filled and not lowered):
             self.stop()
         return step
 
