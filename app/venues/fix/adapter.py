@@ -19,16 +19,16 @@ from app.fix.initiator import Initiator
 from app.fix.line import Line
 from app.fix.message import Message
 from app.fix.tags import MsgType, Tag
-from app.fix.times import time_of
 from app.fix.types import Deliveries, Delivery, Direction, Place, SessionConfig
 from app.infra.database import EnginePool
 from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown
 from app.kernel.ids import new_id
 from app.market.types import Instrument
-from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id, printable
+from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id
 from app.venues.fix.orders import change_message, order_message, status_message
-from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, is_told_by, refusal, standing
+from app.venues.fix.refused import CHANGES, change_refused, message_refused
+from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, is_told_by, standing
 from app.venues.port import Change, Report, VenueOrder
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 #: How long the answer to an OrderStatusRequest may take.
 ANSWER_WITHIN: Final = timedelta(seconds=2)
 
-_CHANGES: Final = (MsgType.ORDER_CANCEL_REQUEST, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
 _HEARD: Final = (MsgType.EXECUTION_REPORT, MsgType.ORDER_CANCEL_REJECT, MsgType.BUSINESS_MESSAGE_REJECT)
 
 
@@ -99,7 +98,7 @@ class FixVenue:
         async with self._turn(change.order):
             if not await self._was_sent(change.order):
                 await self._send_order(change.order, again=False)
-            again = bool(await self.line.journal.about(Direction.OUT, name, _CHANGES))
+            again = bool(await self.line.journal.about(Direction.OUT, name, CHANGES))
             symbol = self._symbol(change.order)
             await self.line.send(change_message(change, symbol, self._market_clock.now(), again=again))
         if again:
@@ -184,36 +183,18 @@ class FixVenue:
                 case MsgType.EXECUTION_REPORT:
                     return execution_report(message, self.name)
                 case MsgType.ORDER_CANCEL_REJECT:
-                    return None if is_duplicate_change(message) else await self._change_refused(delivery)
+                    return (
+                        None
+                        if is_duplicate_change(message)
+                        else await change_refused(self.line.journal, delivery, self.name)
+                    )
                 case MsgType.BUSINESS_MESSAGE_REJECT | MsgType.REJECT:
-                    return await self._refused(delivery)
+                    return await message_refused(self.line.journal, delivery, self.name)
         except FieldError as error:
             log.error("FIX message not understood", error=str(error), place=str(delivery.place), message=str(message))
             return None
         log.warning("FIX message of a type not spoken here", type=message.type, place=str(delivery.place))
         return None
-
-    async def _change_refused(self, delivery: Delivery) -> Report | None:
-        requests = await self.line.journal.about(Direction.OUT, delivery.message[Tag.CL_ORD_ID], _CHANGES)
-        return await self._refusal_of(requests[0].message, delivery) if requests else None
-
-    async def _refused(self, delivery: Delivery) -> Report | None:
-        request = await self.line.journal.sent(delivery.message.number(Tag.REF_SEQ_NUM))
-        log.warning("FIX message refused", refusal=str(delivery.message), request=str(request))
-        if request is None or request.get(Tag.CL_ORD_ID) is None:
-            return None
-        return await self._refusal_of(request, delivery)
-
-    async def _refusal_of(self, request: Message, delivery: Delivery) -> Report | None:
-        """These messages tell neither the market's time nor what is executed: the request and earlier ones do."""
-        order = request[Tag.CL_ORD_ID].partition(".")[0]
-        before = await self.line.journal.about(Direction.IN, order, [MsgType.EXECUTION_REPORT], delivery.place)
-        executed = (executed_of(before[-1].message) if before else None) or 0
-        told_at = delivery.message if delivery.message.get(Tag.TRANSACT_TIME) else request
-        if told_at.get(Tag.TRANSACT_TIME) is None:
-            return None
-        at = time_of(told_at, Tag.TRANSACT_TIME)
-        return refusal(request, self.name, at, executed, printable(delivery.message.get(Tag.TEXT)))
 
     def _tell_what_was_missed(self, status: Message, told: Sequence[Report]) -> None:
         try:
