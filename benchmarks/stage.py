@@ -20,8 +20,8 @@ _WRITTEN_BEFORE = 1_500
 def stage(*, settled: bool = False) -> Iterator[tuple[embedded.Server, str]]:
     """The server and the URL of the database. Commits are flushed to disk, as in earnest.
 
-    A ``settled`` server is one that has been at work for a while: it has files of its write-ahead log to use again. A new
-    one makes each and fills it with zeros, in the middle of somebody's commit.
+    A ``settled`` server is one that has been at work for a while: it has files of its write-ahead log to use again. A
+    new one makes each and fills it with zeros, in the middle of somebody's commit.
     """
     with tempfile.TemporaryDirectory(prefix="wealthgraph-bench-") as folder:
         Path(folder).chmod(0o711)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal, whole_cents
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.types import Side
 from app.orders.types import MarketOrder, MarketOrderStatus, VenueOrderState
 

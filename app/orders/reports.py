@@ -13,7 +13,7 @@ import structlog
 
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.facts import bust_entry, change_entry, execution_entry
 from app.orders.fill import fills_of

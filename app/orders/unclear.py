@@ -8,7 +8,7 @@ from uuid import UUID
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.kernel.money import to_decimal, to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.hear import Hearing, Told
 from app.orders.progress import ENGINE
 from app.venues.port import ReportKind

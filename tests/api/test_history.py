@@ -19,7 +19,7 @@ from app.kernel.money import UNIT
 from app.kernel.principal import Role
 from app.ledger import audit
 from app.ledger.audit import Auditor, prove
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.postings import deposit
 from app.ledger.types import Entry, Journal
 from resolvers import history as resolve_history
