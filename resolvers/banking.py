@@ -11,7 +11,7 @@ from app.clients.types import Account
 from app.identity.policy import Action
 from app.kernel.errors import Refusal
 from app.kernel.events import Event
-from app.ledger.commit import UseCase
+from app.ledger.batch import UseCase
 from app.ledger.idempotency import idempotency_key
 from app.ledger.reads import event_of
 from resolvers.context import Context

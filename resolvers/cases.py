@@ -9,7 +9,7 @@ from app.cases.work import Assign, Close, Note, assign, dismiss, note, resolve
 from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
 from app.kernel.paging import Page, PageOf
-from app.ledger.commit import UseCase
+from app.ledger.batch import UseCase
 from app.ledger.idempotency import idempotency_key
 from resolvers.context import Context
 from resolvers.ids import encode_id

@@ -16,7 +16,7 @@ from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
 from app.kernel.money import MAX_UNITS, SCALE, to_text, to_units
 from app.kernel.paging import Page, PageOf
-from app.ledger.commit import UseCase
+from app.ledger.batch import UseCase
 from app.ledger.idempotency import idempotency_key
 from app.market.types import Instrument
 from resolvers import market

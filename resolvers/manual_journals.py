@@ -19,8 +19,8 @@ from app.kernel.errors import Refusal
 from app.kernel.events import Event
 from app.kernel.money import MAX_UNITS, SCALE, to_text, to_units
 from app.kernel.paging import Page, PageOf
+from app.ledger.batch import UseCase
 from app.ledger.chart import USD, Kind
-from app.ledger.commit import UseCase
 from app.ledger.idempotency import idempotency_key
 from resolvers import journal, market
 from resolvers.context import Context

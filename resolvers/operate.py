@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.identity.policy import Action, require
 from app.kernel.errors import Refusal
-from app.ledger.commit import UseCase
+from app.ledger.batch import UseCase
 from app.ledger.idempotency import idempotency_key
 from app.orders.operate import AskAgain, ForceExpire, ask_again, force_expire
 from app.orders.types import MarketOrder, Order

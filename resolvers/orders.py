@@ -10,7 +10,7 @@ from app.identity.policy import Action, may
 from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.idempotency import idempotency_key
 from app.ledger.types import Cash
 from app.market.calendar import calendar_of

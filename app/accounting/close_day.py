@@ -23,7 +23,7 @@ from app.infra.database import EngineConnection, one_moment
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal, to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 
 ENGINE: Final = "engine"

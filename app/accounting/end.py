@@ -6,7 +6,7 @@ from uuid import UUID
 from app.accounting.rows import journal_from
 from app.accounting.types import JournalKind, JournalStatus, ManualJournal
 from app.kernel.events import EventType, NewEvent
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 
 ENGINE = "engine"

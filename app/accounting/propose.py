@@ -16,7 +16,7 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.texts import is_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry, Leg
 
 #: The most characters that a reason may have.

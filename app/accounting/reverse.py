@@ -14,8 +14,8 @@ from app.accounting.errors import JournalError
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.money import to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import asset_of
-from app.ledger.commit import Batch
 from app.ledger.types import Leg
 from app.orders.old_terms import changed_since
 

@@ -8,8 +8,8 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_text
+from app.ledger.batch import Batch
 from app.ledger.cash_postings import withdrawal
-from app.ledger.commit import Batch
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, Refused
 

@@ -10,7 +10,7 @@ import orjson
 from app.cases.record import Step, record
 from app.cases.types import CaseAction, CaseKind, CaseStatus, Subject, SubjectType
 from app.kernel.ids import new_id
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 from app.cases.types import CaseAction, CaseKind
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 
 

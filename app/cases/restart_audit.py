@@ -12,7 +12,7 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.texts import is_text
 from app.ledger import audit
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 
 

@@ -10,7 +10,7 @@ from app.cases.record import Step, record
 from app.cases.types import MAX_NOTE, CaseAction, CaseKind, CaseStatus
 from app.kernel.errors import Refusal
 from app.kernel.texts import is_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from app.clients.types import Account, AccountStatus
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text, to_units
+from app.ledger.batch import Batch
 from app.ledger.books import close_book
 from app.ledger.chart import Kind
-from app.ledger.commit import Batch
 from app.ledger.types import Entry, Refused
 
 

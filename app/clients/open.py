@@ -9,9 +9,9 @@ from app.clients.types import AccountStatus
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
+from app.ledger.batch import Batch
 from app.ledger.books import open_books
 from app.ledger.chart import BookKind
-from app.ledger.commit import Batch
 from app.ledger.types import Entry
 
 MAX_NAME = 60

@@ -14,7 +14,7 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.splits import announce_split, announced_splits
 
 SPLITS = (ActionKind.SPLIT, ActionKind.REVERSE_SPLIT)

@@ -14,7 +14,7 @@ from app.corporate_actions.types import ActionStatus, CorporateAction
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.texts import is_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.splits import withdraw_split
 
 

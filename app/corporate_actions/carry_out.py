@@ -21,7 +21,7 @@ from app.corporate_actions.split import apply_split
 from app.corporate_actions.story import told
 from app.corporate_actions.types import ActionKind, ActionStatus, CorporateAction, Stage
 from app.kernel.events import EventType
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.clear import end_orders, is_clear, is_settled, is_shared_out
 from app.orders.old_terms import change_terms
 

@@ -12,7 +12,7 @@ from app.corporate_actions.arithmetic import dollars
 from app.corporate_actions.holders import next_books
 from app.corporate_actions.types import CorporateAction
 from app.kernel.money import to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.entitled import holdings_before
 from app.orders.progress import ENGINE
 from app.orders.rows import units

@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from app.clients.close import CloseAccount, CloseAccountError
 from app.kernel.errors import Refusal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.close_account import close_without_orders
 from app.orders.entitled import holdings_before
 

@@ -17,7 +17,7 @@ from app.corporate_actions.types import ActionStatus, CorporateAction, Stage
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_decimal, to_text
 from app.ledger.action_postings import accrue_dividend, accrue_rounding, pay_dividend, pay_house_dividend
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry
 from app.orders.entitled import Holding, holdings_before, house_before

@@ -8,7 +8,7 @@ from app.corporate_actions.types import CorporateAction, Fractions
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text
 from app.ledger.action_postings import cash_in_lieu, surrender_fraction
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry
 from app.orders.adjust_lots import Terms, sell_fractions

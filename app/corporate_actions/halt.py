@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.corporate_actions.types import CorporateAction
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.progress import ENGINE
 from app.risk.check import SetRule
 from app.risk.end import EndRule, end_rules

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.kernel.money import to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind, address
-from app.ledger.commit import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from app.corporate_actions.types import ActionStatus, CorporateAction, Stage
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text
 from app.ledger.action_postings import change_shares, merger_cash, merger_house_cash
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind, address
-from app.ledger.commit import Batch
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, Leg
 from app.orders import adjust_lots

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.corporate_actions.types import ActionStatus, CorporateAction, Progress, Stage
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 
 
 async def set_status(

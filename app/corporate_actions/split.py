@@ -16,8 +16,8 @@ from app.corporate_actions.types import ActionStatus, CorporateAction, Stage
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text
 from app.ledger.action_postings import change_shares, change_street
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind, address
-from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.orders import adjust_lots
 from app.orders.adjust_trades import adjust_trades

@@ -5,7 +5,7 @@ from typing import Any
 from app.corporate_actions.types import CorporateAction
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.progress import ENGINE
 

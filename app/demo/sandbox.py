@@ -9,10 +9,11 @@ from app.infra.database import EngineConnection
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
 from app.kernel.principal import INVESTORS, Role, Scope
+from app.ledger.batch import Batch
 from app.ledger.books import open_tenant, tenant_named
 from app.ledger.cash_postings import fund_house
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.commit import GroupCommit
 from app.ledger.types import Entry
 
 TENANT = "Sandbox"

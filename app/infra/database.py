@@ -57,6 +57,24 @@ def among_keys(column: ColumnElement[Any]) -> ColumnElement[bool]:
 #: while it prepares a statement.
 LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+
+def is_loss(error: Exception) -> bool:
+    """Whether the database, not a command, is what failed: then trying the commands one by one would not help."""
+    if isinstance(error, asyncpg.DataError):
+        return False
+    return isinstance(
+        error,
+        OSError
+        | asyncpg.PostgresConnectionError
+        | asyncpg.InterfaceError
+        | asyncpg.InternalClientError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.PostgresSystemError
+        | asyncpg.LockNotAvailableError
+        | asyncpg.OperatorInterventionError,
+    )
+
+
 ENGINE_ROLE = "wealthgraph_engine"
 API_ROLE = "wealthgraph_api"
 

@@ -9,57 +9,24 @@ much: a backlog of one kind holds up its own kind, and nobody else for longer th
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
-import asyncpg
 import structlog
 
-from app.infra.database import LOST, EngineConnection, EnginePool
+from app.infra.database import EnginePool, is_loss
 from app.kernel.clock import Clock
-from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
-from app.ledger.idempotency import IdempotencyKey, answer_once, stored_answer
-from app.ledger.post import post, post_facts
-from app.ledger.turns import Turns, Waiting
-from app.ledger.types import Entry, Journal, Posted, Refused
+from app.kernel.errors import OutcomeUnknown, Overloaded
+from app.ledger.batch import UseCase, carry_out
+from app.ledger.idempotency import IdempotencyKey, stored_answer
+from app.ledger.turns import Turns, Waiting, settle, tell
+from app.ledger.types import Journal
 
-C = TypeVar("C", contravariant=True)
-A = TypeVar("A", covariant=True)
+C = TypeVar("C")
+A = TypeVar("A")
 
 log = structlog.get_logger(__name__)
-
-#: So many callers are given their answers before the next batch has a turn, and so many whenever it waits.
-_AT_ONCE, _IN_PASSING = 128, 32
-
-
-@dataclass(slots=True)
-class Batch:
-    """One open transaction that holds the journal's lock, and the two times of what is recorded in it."""
-
-    connection: EngineConnection
-    journal: Journal
-    recorded_at: datetime
-    effective_at: datetime
-    touched: set[int] = field(default_factory=set)
-
-    async def post(self, entries: Sequence[Entry]) -> list[Posted | Refused]:
-        """Append requests, each with its own verdict."""
-        self.touched.update(entry.event.book for entry in entries)
-        return await post(self.connection, self.journal.id, self.recorded_at, self.effective_at, entries)
-
-    async def post_facts(self, entries: Sequence[Entry]) -> list[Posted]:
-        """Append what has happened already; raises where the ledger would refuse."""
-        self.touched.update(entry.event.book for entry in entries)
-        return await post_facts(self.connection, self.journal.id, self.recorded_at, self.effective_at, entries)
-
-
-class UseCase(Protocol[C, A]):
-    """Decides and records many commands of one kind inside a batch: one answer or refusal each, in order."""
-
-    def __call__(self, batch: Batch, commands: Sequence[C], /) -> Awaitable[Sequence[A | Refusal]]: ...
 
 
 class GroupCommit:
@@ -82,8 +49,7 @@ class GroupCommit:
     ) -> None:
         self.journal = journal
         self._pool = pool
-        self._clock = clock
-        self._market_clock = market_clock
+        self._clocks = clock, market_clock
         self._ring = ring
         self._turns = Turns(queue_limit)
         self._batch_limit = batch_limit
@@ -130,7 +96,7 @@ class GroupCommit:
         self._stopped = True
         self._arrived.set()
         for each in self._turns.clear():
-            _settle(each.answer, _stopping())
+            settle(each.answer, _stopping())
 
     async def _work(self) -> None:
         while True:
@@ -144,33 +110,33 @@ class GroupCommit:
                 await self._commit(batch)
             except BaseException:  # cancelled with everything else, as the process ends
                 for each in batch:
-                    _settle(each.answer, OutcomeUnknown("it was stopped while at work; ask again with the same key"))
+                    settle(each.answer, OutcomeUnknown("it was stopped while at work; ask again with the same key"))
                 raise
 
     async def _commit(self, waiting: Sequence[Waiting]) -> None:
         try:
             answers = await self._attempt(waiting)
         except Exception as error:
-            if _is_loss(error):
+            if isinstance(error, OutcomeUnknown) or is_loss(error):
                 log.warning("batch lost", commands=len(waiting), error=repr(error))
-                _tell([(each.answer, _unknown(error)) for each in waiting])
+                tell([(each.answer, _unknown(error)) for each in waiting])
                 return
             # One bad command must not take its neighbours down: halve the batch until it stands alone.
             if len(waiting) == 1:
                 log.exception("command failed", command=type(waiting[0].command).__name__)
-                _settle(waiting[0].answer, error)
+                settle(waiting[0].answer, error)
                 return
             half = len(waiting) // 2
             await self._commit(waiting[:half])
             await self._commit(waiting[half:])
         else:
-            _tell([(each.answer, answer) for each, answer in zip(waiting, answers, strict=True)])
+            tell([(each.answer, answer) for each, answer in zip(waiting, answers, strict=True)])
 
     async def _attempt(self, waiting: Sequence[Waiting]) -> list[Any]:
         committing = False
         try:
             async with self._pool.acquire() as connection:
-                batch, answers = await self._carry_out(connection, waiting)
+                batch, answers = await carry_out(connection, self.journal, self._clocks, waiting)
                 committing = True
                 done = await connection.execute("COMMIT")
         except Exception as error:
@@ -187,64 +153,9 @@ class GroupCommit:
                 log.exception("nobody was told of a batch", journal=self.journal.id)
         return answers
 
-    async def _carry_out(self, connection: EngineConnection, waiting: Sequence[Waiting]) -> tuple[Batch, list[Any]]:
-        """Everything but the COMMIT. When it raises, nothing of it stays."""
-        try:
-            # In one message: for a small batch a round trip counts.
-            await connection.execute(f"BEGIN; SELECT ledger.lock_journal({self.journal.id:d})")
-            batch = Batch(connection, self.journal, self._clock.now(), self._market_clock.now())
-            return batch, await _run_groups(batch, waiting)
-        except BaseException:
-            await _roll_back(connection)
-            raise
-
-
-async def _roll_back(connection: EngineConnection) -> None:
-    """What can't be rolled back is not used again: the next batch would commit it."""
-    clean = False
-    try:
-        with contextlib.suppress(*LOST):
-            await connection.execute("ROLLBACK")
-            clean = True
-    finally:
-        if not clean:
-            with contextlib.suppress(asyncpg.InterfaceError):  # the pool has noticed, and taken it back
-                connection.terminate()
-
-
-async def _run_groups(batch: Batch, waiting: Sequence[Waiting]) -> list[Any]:
-    """Commands of one use case run together; concurrent commands have no order to keep between kinds."""
-    groups: dict[UseCase[Any, Any], list[int]] = {}
-    for index, each in enumerate(waiting):
-        groups.setdefault(each.use_case, []).append(index)
-    answers: list[Any] = [None] * len(waiting)
-    for use_case, members in groups.items():
-        asked = [(waiting[index].command, waiting[index].key) for index in members]
-        for index, answer in zip(members, await answer_once(batch, use_case, asked), strict=True):
-            answers[index] = answer
-    return answers
-
 
 def _stopping() -> Overloaded:
     return Overloaded("the server is being stopped, and nothing was done; try again in a moment")
-
-
-def _is_loss(error: Exception) -> bool:
-    """Whether the database, not a command, is what failed: then trying the commands one by one would not help."""
-    if isinstance(error, asyncpg.DataError):
-        return False
-    return isinstance(
-        error,
-        OutcomeUnknown
-        | OSError
-        | asyncpg.PostgresConnectionError
-        | asyncpg.InterfaceError
-        | asyncpg.InternalClientError
-        | asyncpg.InsufficientResourcesError
-        | asyncpg.PostgresSystemError
-        | asyncpg.LockNotAvailableError
-        | asyncpg.OperatorInterventionError,
-    )
 
 
 def _unknown(error: Exception) -> OutcomeUnknown:
@@ -252,23 +163,3 @@ def _unknown(error: Exception) -> OutcomeUnknown:
     unknown = OutcomeUnknown("the database was lost over this request; ask again with the same key")
     unknown.__cause__ = error
     return unknown
-
-
-def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]], at_once: int = _AT_ONCE) -> None:
-    """Give some callers their answers and let others have a turn: most come back at once with what they want next,
-    and meanwhile the database is at work on the next batch already.
-    """
-    for answer, value in answers[:at_once]:
-        _settle(answer, value)
-    if len(answers) > at_once:
-        asyncio.get_running_loop().call_soon(_tell, answers[at_once:], _IN_PASSING)
-
-
-def _settle(answer: asyncio.Future[Any], value: Any) -> None:
-    if answer.done():
-        return
-    if isinstance(value, BaseException):
-        answer.set_exception(value)
-        answer.exception()  # its caller may be gone: then nobody reads it, and that is no fault
-    else:
-        answer.set_result(value)

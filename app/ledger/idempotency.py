@@ -18,7 +18,7 @@ from app.infra.database import EngineConnection
 from app.kernel.errors import Refusal
 
 if TYPE_CHECKING:
-    from app.ledger.commit import Batch, UseCase
+    from app.ledger.batch import Batch, UseCase
 
 
 class IdempotencyError(StrEnum):

@@ -7,15 +7,17 @@ from typing import TypeVar
 import orjson
 
 from app.infra.database import EngineConnection
+from app.kernel.events import EventType
 from app.kernel.money import MAX_UNITS
 from app.ledger.types import Entry, Posted, RefusalReason, Refused
 
 T = TypeVar("T")
 
-# Numbers go as text: the driver looks at each element of an array twice, which costs more than the rest of the call.
+# Numbers and types go as text: the driver looks at each element of an array twice, which costs more than the rest of
+# the call.
 _POST = """
-SELECT * FROM ledger.post($1, $2, $3, $4::text::bigint[], $5::text::bigint[], $6::text::integer[], $7, $8, $9, $10, $11,
-  $12, $13, $14::text::integer[], $15::text::integer[], $16::text::integer[], $17::text::bigint[], $18)
+SELECT * FROM ledger.post($1, $2, $3, $4::text::bigint[], $5::text::bigint[], $6::text::integer[], $7::text::text[], $8,
+  $9, $10, $11, $12, $13, $14::text::integer[], $15::text::integer[], $16::text::integer[], $17::text::bigint[], $18)
 """
 
 
@@ -39,38 +41,43 @@ async def post(
     if amounts and not 0 <= min(amounts) <= max(amounts) <= MAX_UNITS:
         wrong = next(amount for amount in amounts if not 0 <= amount <= MAX_UNITS)
         raise ValueError(f"a leg's amount must be 0 to {MAX_UNITS} units, got {wrong}")
-    # Each book and account is named once; events and legs say at which place.
-    books: dict[int, int] = {}
-    accounts: dict[int, int] = {}
-    book = [books.setdefault(event.book, len(books) + 1) for event in events]
-    debit = [accounts.setdefault(leg.debit, len(accounts) + 1) for leg in legs]
-    credit = [accounts.setdefault(leg.credit, len(accounts) + 1) for leg in legs]
+    # Each book and account is named once, ascending; events and legs say at which place.
+    books = _places(event.book for event in events)
+    accounts = _places([*(leg.debit for leg in legs), *(leg.credit for leg in legs)])
+    book = [books[event.book] for event in events]
+    debit = [accounts[leg.debit] for leg in legs]
+    credit = [accounts[leg.credit] for leg in legs]
     row = await connection.fetchrow(
         _POST,
         journal_id,
         recorded_at,
         effective_at,
-        _numbers(books),
-        _numbers(accounts),
-        _numbers(book),
-        [event.type.value for event in events],
+        _array(books),
+        _array(accounts),
+        _array(book),
+        _array([event.type for event in events]),
         _unless_all([event.version for event in events], 1),
         [event.actor for event in events],
         _unless_all([event.cause for event in events], None),
         _unless_all([event.correlation for event in events], None),
         _unless_all([None if event.effective_at == effective_at else event.effective_at for event in events], None),
         _unless_all([orjson.dumps(event.data).decode() if event.data else None for event in events], None),
-        _numbers([number for number, entry in enumerate(entries, 1) for _ in entry.legs]),
-        _numbers(debit),
-        _numbers(credit),
-        _numbers(amounts),
+        _array([number for number, entry in enumerate(entries, 1) for _ in entry.legs]),
+        _array(debit),
+        _array(credit),
+        _array(amounts),
         _unless_all([leg.up_to for leg in legs], False),
     )
     assert row is not None
     return _verdicts(entries, amounts, *row)
 
 
-def _numbers(values: Iterable[int]) -> str:
+def _places(ids: Iterable[int]) -> dict[int, int]:
+    """Where each id stands among all of them, from 1."""
+    return {id_: place for place, id_ in enumerate(sorted(set(ids)), 1)}
+
+
+def _array(values: Iterable[int] | Iterable[EventType]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 

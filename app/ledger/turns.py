@@ -1,13 +1,16 @@
-"""Whose turn it is: commands of one use case in the order in which they came, use cases in turn."""
+"""Whose turn it is (each use case in turn, its commands in the order in which they came), and how they are told."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.kernel.errors import Overloaded
 from app.ledger.idempotency import IdempotencyKey
+
+#: So many callers are given their answers at a time.
+_AT_ONCE = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -65,3 +68,24 @@ class Turns:
         found = [waiting for queue in self._queues.values() for waiting in queue]
         self._queues.clear()
         return found
+
+
+def tell(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Give some callers their answers, and let others have a turn: most come back at once with what they want next.
+    Told all together they would keep the next batch from the database, which can be at work meanwhile.
+    """
+    for answer, value in answers[:_AT_ONCE]:
+        settle(answer, value)
+    if len(answers) > _AT_ONCE:
+        asyncio.get_running_loop().call_soon(tell, answers[_AT_ONCE:])
+
+
+def settle(answer: asyncio.Future[Any], value: Any) -> None:
+    """Give a caller its answer, or what it is to raise; unless it has one."""
+    if answer.done():
+        return
+    if isinstance(value, BaseException):
+        answer.set_exception(value)
+        answer.exception()  # its caller may be gone: then nobody reads it, and that is no fault
+    else:
+        answer.set_result(value)

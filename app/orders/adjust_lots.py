@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.kernel.ids import new_id
 from app.kernel.money import divide_half_up, to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.lots import Lot, LotSale, first_in_first_out, rescaled
 from app.orders.record_lots import open_lots
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.types import Side
 from app.orders.rows import units
 from app.orders.run import CHUNK

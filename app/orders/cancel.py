@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.errors import CancelOrderError
 from app.orders.progress import event_of, release

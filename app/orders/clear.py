@@ -3,8 +3,8 @@
 from datetime import date
 
 from app.kernel.errors import Refusal
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind
-from app.ledger.commit import Batch
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.progress import ENGINE
 from app.orders.run import CHUNK

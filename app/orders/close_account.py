@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.clients.close import CloseAccount, CloseAccountError, close_accounts
 from app.kernel.errors import Refusal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 
 
 async def close_without_orders(batch: Batch, commands: Sequence[CloseAccount]) -> list[UUID | Refusal]:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from app.kernel.errors import Refusal
 from app.kernel.money import multiply, ratio, to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch
 from app.ledger.types import RefusalReason, Refused
 from app.market.market import NEW_YORK
 from app.market.types import Quote, Side

@@ -120,18 +120,19 @@ class Dealing:
         """Whether this process, as the leader, may send what the venue is to deal: of an exclusive one it is not."""
         return venue is not None and venue.ready() and lead is not None and not venue.exclusive
 
-    async def send(self, made: MarketOrder, venue_name: str) -> None:
-        """Send it, if it is ours to send; the venue recognises what it has already.
+    async def send(self, made: MarketOrder, venue_name: str) -> bool:
+        """Send it, if it is ours to send, and say whether it was; the venue recognises what it has already.
 
         What an exclusive venue deals is sent by the process that speaks to it, whoever leads the shard.
         """
         venue, lead = self.venues.by_name.get(venue_name), self.leads.get(shard_of(made.instrument_id))
         if venue is None or not venue.ready() or (lead is None and not venue.exclusive):
-            return
+            return False
         sending = Sending(made.id, None if venue.exclusive else lead)
         order = await self.writers.of_journal(made.journal_id).submit(mark_sent, sending)
         if order is not None:
             await venue.submit(order)
+        return order is not None
 
     async def let_go(self, market_order: UUID, journal_id: int, instrument_id: int) -> None:
         """Ask the venue to deal less, for those who want to leave."""
@@ -146,9 +147,9 @@ class Dealing:
         if venue is None:
             return
         if asked.without_asking is None:
-            if not venue.exclusive and not await venue.knows(as_sent(made)):
-                await self.send(made, venue.name)  # ours, of which it was not told yet after a restart
-            if venue.ready():
+            # Ours, of which it was not told yet after a restart: it would refuse what it can't know.
+            known = venue.exclusive or await venue.knows(as_sent(made)) or await self.send(made, venue.name)
+            if known and venue.ready():
                 await venue.change(Change(as_sent(made), asked.number, asked.replaces, asked.quantity))
             return
         if asked.without_asking is ReportKind.REPLACED:
@@ -183,9 +184,7 @@ class Dealing:
             known = await venue.knows(as_sent(made))
             if known is None:
                 await self._report_silence(found)
-            elif not known:
-                await self.send(made, venue.name)
-            elif at_venue.awaits_answer:
+            elif (known or await self.send(made, venue.name)) and at_venue.awaits_answer:
                 asked = Asked(made, venue.name, at_venue.number, at_venue.accepted, at_venue.asked_quantity, None)
                 await self._ask(asked)
 

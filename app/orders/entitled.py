@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind, address
-from app.ledger.commit import Batch
 from app.orders.rows import units
 
 

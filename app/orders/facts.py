@@ -42,7 +42,8 @@ def change_entry(made: MarketOrder, report: Report) -> Entry:
     """The venue has lowered the order, or has refused to."""
     accepted = report.kind is ReportKind.REPLACED
     type_ = EventType.MARKET_ORDER_CHANGED if accepted else EventType.MARKET_ORDER_CHANGE_REJECTED
-    data = {"market_order": str(made.id), "number": report.number, "quantity": to_text(made.quantity)}
+    quantity = report.order_quantity if accepted else made.quantity
+    data = {"market_order": str(made.id), "number": report.number, "quantity": to_text(quantity)}
     if report.reason is not None:
         data["reason"] = report.reason
     return Entry(NewEvent(made.book_id, type_, ENGINE, report.at, correlation=made.id, data=data))

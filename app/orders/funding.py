@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.types import Order
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from uuid import UUID
 
 from app.kernel.ids import new_id
+from app.ledger.batch import Batch
 from app.ledger.books import open_books
 from app.ledger.chart import BookKind, Kind, address
-from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.orders.lead import still_leading
 from app.orders.record_gathering import record_gathered, record_lines

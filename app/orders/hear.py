@@ -10,6 +10,9 @@ from app.orders.plan import Progress
 from app.orders.types import Capacity, Fill, MarketOrder, MarketOrderStatus, VenueOrderState, VenueOrderStatus
 from app.venues.port import ENDINGS, Report, ReportKind
 
+#: Why orders end that the venue has dealt in part, and will not deal in any more.
+_LOWERED = "the venue had lowered the order, and has dealt what was left of it"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -87,16 +90,15 @@ class Hearing:
         if was.status.is_final:
             return
         pending = report.number == was.number and was.awaits_answer
-        if pending and report.kind is ReportKind.REPLACED and report.cumulative_quantity > self._known:
+        # The venue's word counts also where nobody waits for it any more: what is asked next has to follow on it.
+        replaced = report.kind is ReportKind.REPLACED and was.accepted < report.number <= was.number
+        if replaced and report.cumulative_quantity > self._known:
             self.early = True  # who leaves has a part in what was dealt until then, of which we do not know yet
             return
         if report.kind is ReportKind.NEW and was.status is VenueOrderStatus.PENDING_NEW:
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
-        elif report.kind is ReportKind.REPLACED and pending:
-            self.changed.append(report)
-            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW, accepted=report.number)
-            self.market_order = replace(self.market_order, quantity=report.order_quantity)
-            self._may_be_filled(report)
+        elif replaced:
+            self._lower(report, pending=pending)
         elif report.kind is ReportKind.CHANGE_REJECTED and pending:
             self.refused.append(report)
             self.venue_order = replace(self.venue_order, status=VenueOrderStatus.NEW)
@@ -108,6 +110,18 @@ class Hearing:
                 told_quantity=report.cumulative_quantity,
                 reason=report.reason,
             )
+
+    def _lower(self, report: Report, *, pending: bool) -> None:
+        """A request was accepted. If it isn't ``pending``, those who wanted it have been told that they stay."""
+        self.changed.append(report)
+        quantity = None
+        if pending:
+            self.market_order = replace(self.market_order, quantity=report.order_quantity)
+        elif report.order_quantity < self.market_order.quantity:
+            quantity = report.order_quantity
+        status = VenueOrderStatus.NEW if pending else self.venue_order.status
+        self.venue_order = replace(self.venue_order, status=status, accepted=report.number, quantity=quantity)
+        self._may_be_filled(report)
 
     def _dealt(self, quantity: int, amount: int) -> None:
         made = self.market_order
@@ -121,10 +135,15 @@ class Hearing:
         """Once all is executed nothing more is dealt, even if something of it is taken back in the next breath."""
         filled = self.market_order.filled_quantity
         executed = max(report.cumulative_quantity, filled)
-        if executed >= self.market_order.quantity and not self.venue_order.status.is_final:
+        wanted, lowered = self.market_order.quantity, self.venue_order.quantity
+        deals = wanted if lowered is None else min(wanted, lowered)
+        if executed >= deals and not self.venue_order.status.is_final:
             # A bust that we heard of before the last execution came after it at the venue, which deals no more.
             early = self._gone if filled + self._gone <= executed else 0
-            self.venue_order = replace(self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=executed - early)
+            told, reason = executed - early, _LOWERED if deals < wanted else self.venue_order.reason
+            self.venue_order = replace(
+                self.venue_order, status=VenueOrderStatus.FILLED, told_quantity=told, reason=reason
+            )
 
     @property
     def _known(self) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from app.infra.database import EnginePool
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 
 SHARDS: Final = 16
 #: How long a lease holds, and how often it is renewed: a dead leader's work is taken over within a second.

@@ -1,7 +1,8 @@
 """Orders leave their market order: the venue is asked to deal less, and when it agrees they are free.
 
 Whoever leaves takes no part in further fills, as long as those who stay can take them. Nothing is asked of the venue
-if it has not been sent the order yet, or if what they leave is the house's part of a share anyway.
+if it has not been sent the order yet, if it deals less already, or if what they leave is the house's part of a share
+anyway.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT, to_decimal, to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.market.types import Side
 from app.orders.facts import change_entry
@@ -80,8 +81,9 @@ async def _ask(
     if quantity is not None and quantity <= made.filled_quantity:
         quantity = None
     unsent = at_venue.sent_at is None
+    lowered = at_venue.quantity is not None and quantity is not None and at_venue.quantity <= quantity
     without = None
-    if unsent or quantity == made.quantity:
+    if unsent or lowered or quantity == made.quantity:
         without = ReportKind.CANCELED if quantity is None else ReportKind.REPLACED
     if without is ReportKind.REPLACED:
         return await _let_go_at_once(batch, made, at_venue, leavers, quantity or made.quantity)

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.kernel.money import to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.hear import Told
 from app.orders.unclear import Unclear, report_unclear
 

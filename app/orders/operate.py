@@ -8,7 +8,7 @@ from uuid import UUID
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.texts import is_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.progress import event_of, release
 from app.orders.rows import market_order_from, order_from

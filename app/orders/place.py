@@ -8,8 +8,8 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind, address
-from app.ledger.commit import Batch
 from app.ledger.postings import Funding, hold_cash, hold_shares
 from app.ledger.types import Entry, Refused
 from app.market.types import Quote, Side

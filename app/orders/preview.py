@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from app.kernel.errors import Refusal
 from app.kernel.money import divide_half_up, multiply, ratio, to_cents, to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch
 from app.ledger.postings import Funding
 from app.ledger.types import RefusalReason, Refused
 from app.market.market import NEW_YORK

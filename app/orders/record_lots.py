@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Posted
 from app.market.types import InstrumentKind, Side

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal, whole_cents
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.types import Side
 from app.orders.types import MarketOrder, MarketOrderStatus, VenueOrderState
 
@@ -66,7 +66,7 @@ async def record_venue_orders(batch: Batch, states: Sequence[VenueOrderState]) -
     """Record what the venues said."""
     await batch.connection.executemany(
         "UPDATE venue_order SET status = $2, number = $3, accepted = $4, asked_quantity = $5, told_quantity = $6,"
-        " reason = $7, heard_at = $8 WHERE market_order_id = $1",
+        " reason = $7, heard_at = $8, quantity = $9 WHERE market_order_id = $1",
         [
             (
                 each.market_order_id,
@@ -77,6 +77,7 @@ async def record_venue_orders(batch: Batch, states: Sequence[VenueOrderState]) -
                 None if each.told_quantity is None else to_decimal(each.told_quantity),
                 each.reason,
                 each.heard_at,
+                None if each.quantity is None else to_decimal(each.quantity),
             )
             for each in states
         ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.market import NEW_YORK
 from app.orders.types import Order
 

@@ -6,7 +6,7 @@ from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.clients.types import AccountStatus
 from app.kernel.events import EventType, NewEvent
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.progress import ENGINE
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.postings import Funding, hold_cash, hold_shares
 from app.ledger.types import Entry, Leg, Posted, Refused
 from app.market.types import Quote, Side

@@ -13,7 +13,7 @@ import structlog
 
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.facts import bust_entry, change_entry, execution_entry
 from app.orders.fill import fills_of
@@ -25,7 +25,7 @@ from app.orders.record_market_orders import record_market_orders, record_venue_o
 from app.orders.rows import market_order_from, units, venue_order_from
 from app.orders.run import CHUNK, Part, participants_of, share_out_now
 from app.orders.types import Group, MarketOrderStatus, VenueOrderStatus
-from app.orders.unclear import report_contradictions, report_late_executions
+from app.orders.unclear import report_contradictions, report_late_executions, report_refusals
 from app.venues.port import ReportKind
 
 log = structlog.get_logger(__name__)
@@ -85,6 +85,7 @@ async def apply_reports(batch: Batch, told: Sequence[Told]) -> list[Outcome]:
     await record_market_orders(batch, [each.market_order for each in waiting])
     await record_venue_orders(batch, [each.venue_order for each in hearings.values()])
     await report_late_executions(batch, list(hearings.values()))
+    await report_refusals(batch, list(hearings.values()))
     return [Outcome(heard.get(each.report.client_order_id, Heard.TAKEN), groups) for each in everything]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.kernel.events import EventType, NewEvent
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.orders.lead import Lead, still_leading
 from app.orders.progress import ENGINE

@@ -135,6 +135,7 @@ def venue_order_from(row: Row) -> VenueOrderState:
         number=row["number"],
         accepted=row["accepted"],
         asked_quantity=maybe(row["asked_quantity"]),
+        quantity=maybe(row["quantity"]),
         told_quantity=maybe(row["told_quantity"]),
         reason=row["reason"],
         sent_at=row["sent_at"],

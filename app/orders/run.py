@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry, Posted
 from app.orders.fill import HousePart, OrderFill, closing_entry, entries_of, house_part
 from app.orders.hear import street_part

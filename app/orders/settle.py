@@ -10,8 +10,8 @@ from uuid import UUID
 
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text, to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind
-from app.ledger.commit import Batch
 from app.ledger.postings import repay_shares, settle_buy, settle_cash, settle_sell
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry

@@ -15,7 +15,7 @@ import asyncpg
 
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.money import multiply, to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.allocate import Allotment
 from app.orders.fill import fills_of
 from app.orders.hear import progress_of

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT, to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.postings import house_supplies
 from app.ledger.types import Entry
 from app.market.types import Side

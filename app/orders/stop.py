@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.infra.database import EngineConnection, EnginePool
 from app.kernel.errors import Refusal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.cancel import CancelOrder, cancel
 from app.orders.progress import ENGINE
 from app.orders.run import CHUNK

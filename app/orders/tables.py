@@ -92,6 +92,7 @@ venue_order = Table(
     Column("number", Integer, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("asked_quantity", Units),
+    Column("quantity", Units),
     Column("told_quantity", Units),
     Column("reason", Text),
     Column("to_ask", Boolean, nullable=False),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.fill import OrderFill
 from app.orders.lots import Lot, first_in_first_out
 from app.orders.rows import units

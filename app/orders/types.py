@@ -244,7 +244,8 @@ class VenueOrderState:
     """How a market order stands with its venue.
 
     ``number`` is the last request to change it and ``accepted`` the last that the venue accepted. A pending request
-    asks for ``asked_quantity`` (None: to cancel). ``told_quantity`` is all that was executed, as told with the end.
+    asks for ``asked_quantity`` (None: to cancel). ``quantity`` is what is in force there, if that is less than the
+    market order's. ``told_quantity`` is all that was executed, as told with the end.
     """
 
     market_order_id: UUID
@@ -253,6 +254,7 @@ class VenueOrderState:
     number: int
     accepted: int
     asked_quantity: int | None
+    quantity: int | None
     told_quantity: int | None
     reason: str | None
     sent_at: datetime | None

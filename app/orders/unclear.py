@@ -2,15 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.kernel.money import to_decimal, to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.hear import Hearing, Told
 from app.orders.progress import ENGINE
 from app.venues.port import ReportKind
+
+#: After so many refusals in a row somebody should look: what is only too late, or too early, comes to an end by itself.
+REFUSED_OFTEN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,22 @@ async def report_late_executions(batch: Batch, hearings: Sequence[Hearing]) -> N
     ]
     if late:
         await report_unclear(batch, late)
+
+
+async def report_refusals(batch: Batch, hearings: Sequence[Hearing]) -> None:
+    """A venue that refuses each request about an order: what it says of it is not what we think, or it is stuck."""
+    often = [
+        Unclear(
+            hearing.market_order.id,
+            f"{refused.venue} has refused {count} requests about this order, one after the other;"
+            f" it said of the last: {refused.reason or 'nothing'}.",
+        )
+        for hearing in hearings
+        for refused in hearing.refused
+        if (count := refused.number - hearing.venue_order.accepted) % REFUSED_OFTEN == 0
+    ]
+    if often:
+        await report_unclear(batch, often)
 
 
 async def report_contradictions(batch: Batch, told: Sequence[Told], stored: Collection[tuple[UUID, str]]) -> None:

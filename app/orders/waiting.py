@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.kernel.money import to_decimal
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.rows import SELECT_ORDER, order_from
 from app.orders.types import Group, Order, OrderType
 

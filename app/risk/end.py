@@ -10,7 +10,7 @@ from asyncpg import Record
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.texts import is_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.risk.check import MAX_REASON
 from app.risk.errors import EndRuleError, ReleaseError

@@ -7,7 +7,7 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_decimal, to_text
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry, Refused
 from app.risk.check import SetRule, begins, check
 from app.risk.errors import SetRuleError

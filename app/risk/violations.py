@@ -7,7 +7,7 @@ from uuid import UUID
 from app.infra.database import EngineConnection
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.types import Entry
 from app.market.market import NEW_YORK
 from app.risk.cash_account import (

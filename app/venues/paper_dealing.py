@@ -128,7 +128,7 @@ class PaperDealing:
         return [first, self._after(first, behaviour.late_ms)] if again else [first]
 
     def _can_be_dealt(self, made: PaperOrder, moment: Moment) -> bool:
-        return not made.is_being_dealt and moment.deals(made.order)
+        return made.open_quantity > 0 and not made.is_being_dealt and moment.deals(made.order)
 
     def _rejection(self, moment: Moment) -> str | None:
         if moment.calendar is None:

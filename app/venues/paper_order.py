@@ -16,6 +16,9 @@ _ANSWERS = frozenset({ReportKind.NEW, ReportKind.REPLACED, ReportKind.CHANGE_REJ
 #: What comes on its own, even after the end.
 _AFTERMATH = frozenset({ReportKind.BUST, ReportKind.CORRECTION})
 
+#: After one of these nothing more is dealt, if all that is in force is executed by then.
+_MAY_FILL = frozenset({ReportKind.EXECUTION, ReportKind.REPLACED})
+
 
 @dataclass(slots=True)
 class Step:
@@ -97,12 +100,16 @@ class PaperOrder:
                 step.report = replace(step.report, at=market_now)
         step.report = replace(step.report, cumulative_quantity=self.cumulative)
         self.happened.append(step)
-        if step.report.kind in ENDINGS or (step.report.kind is ReportKind.EXECUTION and self._is_filled):
+        lowered = any(each.report.kind is ReportKind.REPLACED for each in self.planned)
+        if step.report.kind in ENDINGS or (step.report.kind in _MAY_FILL and self._is_filled and not lowered):
             self.stop()
         return step
 
     def lower(self, quantity: int) -> int:
-        """Put a lower quantity in force, though never less than is executed. Answers which it is now."""
+        """Put a lower quantity in force, though never less than is executed. Answers which it is now.
+
+        If all of it is executed the order is over once that is told: until then some of it may be taken back.
+        """
         self.quantity = max(quantity, self.cumulative)
         room = self.quantity - self.cumulative
         for step in self.planned:
@@ -110,8 +117,6 @@ class PaperOrder:
                 step.report = replace(step.report, quantity=min(step.report.quantity, room))
                 room -= step.report.quantity
         self._drop(lambda step: step.report.kind is ReportKind.EXECUTION and step.report.quantity == 0)
-        if self._is_filled:
-            self.stop()
         return self.quantity
 
     def stop(self) -> None:

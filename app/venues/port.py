@@ -97,7 +97,10 @@ class Venue(Protocol):
         """Send the order; the same id again changes nothing. Raises if it was not sent, or may not have been."""
 
     async def change(self, change: Change) -> None:
-        """Ask for less, or for the end. Answered by REPLACED, CANCELED, another ending, or CHANGE_REJECTED."""
+        """Ask for less, or for the end. Answered by REPLACED, CANCELED, another ending, or CHANGE_REJECTED.
+
+        An order that was never sent is sent first where our side remembers what was; elsewhere that is refused.
+        """
 
     async def knows(self, order: VenueOrder) -> bool | None:
         """Whether the venue has the order, about which it then reports again; None if it did not say in time."""

@@ -25,7 +25,7 @@ def main() -> None:
     for part in PARTS:
         if part not in asked.parts:
             continue
-        with stage() as (_, url):
+        with stage(settled=part in {"throughput", "journals"}) as (_, url):
             match part:
                 case "throughput":
                     throughput.run(url, asked.seconds)

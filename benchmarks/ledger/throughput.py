@@ -17,9 +17,10 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
+from app.ledger.batch import Batch
 from app.ledger.books import open_books, open_tenant
 from app.ledger.chart import USD, BookKind, Kind, address
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.commit import GroupCommit
 from app.ledger.types import Entry, Journal, Leg, Posted
 from benchmarks import pgbench
 

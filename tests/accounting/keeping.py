@@ -19,8 +19,8 @@ from app.accounting.types import DailyClose, ManualJournal, Reconciliation
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
+from app.ledger.batch import Batch
 from app.ledger.cash_postings import fund_house
-from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from tests.world import World
 

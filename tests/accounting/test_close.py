@@ -24,8 +24,9 @@ from app.kernel.clock import ManualClock
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
 from app.kernel.paging import PageOf
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.commit import GroupCommit
 from app.ledger.types import Entry
 from app.market.types import Side
 from app.proofs import verify_all

@@ -21,9 +21,9 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.ledger.audit import prove
+from app.ledger.batch import Batch
 from app.ledger.books import open_tenant
 from app.ledger.chart import USD, Kind
-from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.market.types import InstrumentKind, Side
 from app.orders.stop import set_rules

@@ -19,8 +19,8 @@ from app.cases.work import Note, note
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind
-from app.ledger.commit import Batch
 from app.ledger.types import Entry
 from app.orders.stop import set_rules
 from app.risk.check import SetRule

@@ -11,7 +11,7 @@ import pytest
 from app.clients.reads import accounts_by_id
 from app.kernel.ids import new_id
 from app.kernel.principal import Role, Scope
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.types import InstrumentKind
 from app.risk.cash_account import SoldPart
 from app.risk.violations import record_violations

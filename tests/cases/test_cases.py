@@ -17,7 +17,7 @@ from app.cases.work import Assign, Close, Note, assign, dismiss, note, resolve
 from app.kernel.errors import Refusal
 from app.kernel.ids import new_id
 from app.kernel.paging import PageOf
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.reads import streams_after
 from tests.world import World, running
 

@@ -13,8 +13,8 @@ from app.corporate_actions.reads import actions_by_id
 from app.corporate_actions.types import ActionKind, CorporateAction, Fractions, Terms
 from app.kernel.events import Event, EventType, NewEvent
 from app.kernel.money import parse, to_units
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch
 from app.ledger.reads import custody_proof, streams_after
 from app.ledger.types import Entry, Leg
 from app.market.calendar import calendar_of

@@ -11,7 +11,7 @@ from app.corporate_actions import job
 from app.corporate_actions.carry_out import CarryOut, carry_out
 from app.corporate_actions.split import apply_split
 from app.corporate_actions.types import ActionKind, ActionStatus, CorporateAction
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from tests.corporate_actions.company import FRIDAY, Company, terms
 from tests.world import running
 

@@ -10,8 +10,8 @@ from app.corporate_actions.types import ActionKind, ActionStatus, Fractions
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind, address
-from app.ledger.commit import Batch
 from app.ledger.types import Entry, Leg
 from app.market.types import Side, TimeInForce
 from app.orders.reports import Heard

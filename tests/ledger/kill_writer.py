@@ -19,9 +19,10 @@ from app.kernel.clock import SystemClock
 from app.kernel.errors import OutcomeUnknown, Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
+from app.ledger.batch import Batch
 from app.ledger.books import journal_of
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.commit import GroupCommit
 from app.ledger.idempotency import idempotency_key
 from app.ledger.types import Entry, Journal, Leg, Refused
 from app.proof.keys import key_ring

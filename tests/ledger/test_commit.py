@@ -18,7 +18,8 @@ from app.infra.database import engine_pool
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.batch import Batch
+from app.ledger.commit import GroupCommit
 from app.ledger.idempotency import idempotency_key
 from app.ledger.replay import replay
 from tests.world import World, running

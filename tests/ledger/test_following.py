@@ -13,8 +13,8 @@ from app.kernel.clock import SystemClock
 from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch
 from app.ledger.reads import head_position, log_after, streams_after
 from app.ledger.types import Entry, Journal, Leg, Refused
 from app.ledger.writers import Writers

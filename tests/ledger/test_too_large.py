@@ -11,8 +11,8 @@ from app.banking.deposit import deposit
 from app.banking.types import CashMovement
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import MAX_UNITS, UNIT
+from app.ledger.batch import Batch
 from app.ledger.chart import USD, Kind, address
-from app.ledger.commit import Batch
 from app.ledger.types import Entry, Leg
 from tests.world import running
 

@@ -17,7 +17,8 @@ from app.banking.withdraw import withdraw
 from app.kernel.errors import Overloaded, Refusal
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.batch import Batch
+from app.ledger.commit import GroupCommit
 from app.ledger.idempotency import idempotency_key
 from app.ledger.turns import Turns, Waiting
 from tests.world import running

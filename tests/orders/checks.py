@@ -118,8 +118,14 @@ JOIN (SELECT market_order_id, max(recorded_at) AS last, bool_and(kind = 'EXECUTI
 WHERE e.plain AND e.last <= m.ended_at AND m.participants <= 3 GROUP BY m.id
 HAVING count(o.amount) = 0 AND count(*) FILTER (WHERE o.status = 'EXPIRED' AND m.status <> 'EXPIRED') = 0
   AND sum(a.filled_quantity) <
-    least(m.filled_quantity,
-          sum(CASE WHEN o.ends_as IS NOT NULL AND o.ended_at <> e.last THEN a.filled_quantity ELSE a.quantity END))
+    least(m.filled_quantity, sum(CASE WHEN o.ends_as IS NULL THEN a.quantity
+      -- Who left had a part in what was dealt last if all of it came to its end by that, and not by a run before it,
+      -- which may have been posted in the same commit.
+      WHEN (o.ended_at, m.ended_at) <> (e.last, e.last) THEN a.filled_quantity
+      WHEN (SELECT max(position) FROM ledger.event WHERE correlation = o.id AND type IN
+             ('ORDER_FILLED', 'ORDER_CANCELED', 'ORDER_REPLACED', 'ORDER_EXPIRED', 'ORDER_REJECTED'))
+         < (SELECT max(position) FROM ledger.event WHERE correlation = m.id AND type = 'EXECUTION')
+      THEN a.filled_quantity ELSE a.quantity END))
 UNION ALL
 SELECT 'lots', p.book_id::text FROM (
   SELECT book_id, asset_id, sum(balance) AS shares FROM ledger.account WHERE kind IN (6, 7) GROUP BY 1, 2) p

@@ -13,7 +13,7 @@ from asyncpg import Connection
 from asyncpg.transaction import Transaction
 
 from app.fix.journal import Journal
-from app.ledger import commit
+from app.ledger import batch as batches
 from app.orders import engine, intake
 from app.venues.paper import PaperVenue
 
@@ -90,13 +90,13 @@ def _wrap_commits(cross: Callable[[str], None]) -> None:
 
 
 def _wrap_batches() -> None:
-    original = commit._run_groups
+    original = batches._run_groups
 
     async def run_groups(batch: Any, waiting: Any) -> Any:
         _about.set(frozenset(each.use_case.__name__ for each in waiting))
         return await original(batch, waiting)
 
-    commit._run_groups = run_groups
+    batches._run_groups = run_groups
 
 
 def _name(owner: Any, function: str, name: str | None = None) -> None:

@@ -32,6 +32,7 @@ from app.orders.replace import ReplaceOrder, replace_orders
 from app.orders.request import Size
 from app.orders.terms import terms_of
 from app.orders.types import Group, Order, OrderType, Replacement, Terms, group_terms
+from app.venues.fix.desk import other_side
 from app.venues.house import HOUSE, HouseVenue
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Venue
@@ -159,6 +160,8 @@ class Trader:
                     await asyncio.sleep(0.03)
         except TimeoutError:
             open_ = [*await self.pool.fetch(_OPEN), *await self.pool.fetch(_UNTOLD)]
+            asked = [row["id"] for row in await self.pool.fetch("SELECT id FROM market_order WHERE ended_at IS NULL")]
+            open_ += await self.pool.fetch(_THEIRS, [*asked, *map(other_side, asked)])
             stumbled = ExceptionGroup("the engine's", [*self.engine._failures, *_NO_FAILURE])
             raise AssertionError(f"after {_PATIENCE} s this is left: {left}; {open_}") from stumbled
 
@@ -220,7 +223,7 @@ SELECT to_json(p) AS at_the_venue, (
 FROM paper.venue_order p WHERE untaken OR due_at IS NOT NULL
 """
 _OPEN = """
-SELECT to_json(m) AS market_order, to_json(v) AS venue_order, p.story FROM market_order m
-JOIN venue_order v ON v.market_order_id = m.id LEFT JOIN paper.venue_order p ON p.client_order_id = m.id
-WHERE m.ended_at IS NULL
+SELECT to_json(m) AS market_order, to_json(v) AS venue_order FROM market_order m
+JOIN venue_order v ON v.market_order_id = m.id WHERE m.ended_at IS NULL
 """
+_THEIRS = "SELECT client_order_id, story FROM paper.venue_order WHERE client_order_id = ANY ($1)"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.kernel.ids import new_id
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.orders.lead import _TAKE, LEASE, lead, still_leading
 from tests.world import running
 

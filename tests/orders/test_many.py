@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.kernel.money import UNIT
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.market.types import Side
 from app.orders import gather, reports, run, share_out_many
 from app.orders.cancel import CancelOrder, cancel

@@ -16,8 +16,8 @@ from app.clients.types import Account
 from app.infra.database import ENGINE_ROLE, EngineConnection, api_engine, reading
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
+from app.ledger.batch import Batch
 from app.ledger.books import journal_of
-from app.ledger.commit import Batch
 from app.ledger.types import Entry, Journal
 from app.market.types import Side
 from app.proof.history import history

@@ -18,7 +18,8 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType
 from app.kernel.ids import new_id
 from app.kernel.money import MAX_UNITS, UNIT
-from app.ledger.commit import Batch, GroupCommit
+from app.ledger.batch import Batch
+from app.ledger.commit import GroupCommit
 from app.ledger.reads import streams_after
 from app.orders.stop import set_rules
 from app.risk.check import SetRule

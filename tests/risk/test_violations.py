@@ -11,7 +11,7 @@ from app.clients.types import Account
 from app.kernel.events import Event, EventType
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
-from app.ledger.commit import Batch
+from app.ledger.batch import Batch
 from app.ledger.reads import streams_after
 from app.market.types import InstrumentKind, Side
 from app.risk.cash_account import Restriction, SoldPart

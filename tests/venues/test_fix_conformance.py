@@ -12,6 +12,8 @@ from tests.venues.trial import Counterparty
 
 
 class TestFixVenue(VenueSpec):
+    sends_before_changing = True
+
     @pytest_asyncio.fixture
     async def us(self, pool: EnginePool) -> AsyncIterator[Counterparty]:
         async with fix_trial(pool, PaperBehaviour(split=1.0)) as trial:

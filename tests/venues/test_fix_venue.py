@@ -1,6 +1,8 @@
 """The FIX adapter and the shipped acceptor, on real sockets, when things go wrong between them."""
 
+import asyncio
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,19 +10,21 @@ import pytest
 
 from app.fix.errors import NotLoggedOn
 from app.fix.message import Message
-from app.fix.tags import Tag
+from app.fix.tags import MsgType, Tag
+from app.fix.types import Delivery, Direction, Place
 from app.infra.database import EnginePool
 from app.kernel.errors import OutcomeUnknown
 from app.kernel.ids import new_id
 from app.kernel.money import UNIT
 from app.market.types import Side
 from app.venues.fix.desk import other_side
-from app.venues.fix.orders import order_message
+from app.venues.fix.orders import change_message, order_message
+from app.venues.fix.reports import execution_report
 from app.venues.paper import PaperBehaviour, PaperVenue
 from app.venues.port import Change, Report, ReportKind, VenueOrder
 from tests.venues.fix_trial import FixTrial, counterparty, fix_trial
 from tests.venues.tale import Tale
-from tests.venues.trial import INSTRUMENT, Counterparty, session_close
+from tests.venues.trial import INSTRUMENT, Counterparty, session_close, together
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
 
@@ -109,6 +113,53 @@ async def test_a_second_order_under_the_same_name_is_refused_and_the_first_one_s
         await us.until(lambda: tale.executed == 100 * UNIT, "it is filled")
 
 
+async def test_a_request_does_not_overtake_its_order(pool: EnginePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look into the journal before an order is sent is slow; the one before a request about it is not."""
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us, journal = counterparty(trial), trial.adapter.line.journal
+        quick = journal.about
+
+        async def about(direction: Direction, name: str, types: Sequence[str], *place: Place) -> list[Delivery]:
+            found = await quick(direction, name, types, *place)
+            await asyncio.sleep(0.2 if MsgType.NEW_ORDER_SINGLE in types else 0)
+            return found
+
+        monkeypatch.setattr(journal, "about", about)
+        order = VenueOrder(new_id(), INSTRUMENT.id, Side.BUY, UNIT, 50 * UNIT)
+        us.tales.append(tale := Tale(order))
+        await together(trial.venue.submit(order), trial.venue.change(Change(order, 1, 0, None)))
+        await us.until(lambda: tale.answer(1), "the change is answered")
+        assert [report.kind for report in tale.reports] == [ReportKind.NEW, ReportKind.CANCELED]
+        assert len(await _told(trial, "D", "HOUSE")) == 1
+
+
+async def test_a_request_about_an_order_that_was_never_sent_sends_it_first(pool: EnginePool) -> None:
+    """As an engine finds it that had noted the order as sent, and lost the session or its life before it was."""
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us = counterparty(trial)
+        order = VenueOrder(new_id(), INSTRUMENT.id, Side.BUY, UNIT, 50 * UNIT)
+        us.tales.append(tale := Tale(order))
+        assert (await us.answer_to(tale, Change(order, 1, 0, None))).kind is ReportKind.CANCELED
+        tale.check_in_order()
+
+
+async def test_a_request_that_was_refused_stays_refused_when_it_comes_again(pool: EnginePool) -> None:
+    """It came before its order, and once more after it: both sides must go on counting from the same request."""
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us, at, symbol = counterparty(trial), trial.market_now(), INSTRUMENT.symbol
+        order = VenueOrder(new_id(), INSTRUMENT.id, Side.BUY, 2 * UNIT, 50 * UNIT)
+        us.tales.append(tale := Tale(order))
+        lower = Change(order, 1, 0, UNIT)
+        await trial.adapter.line.send(
+            change_message(lower, symbol, at),
+            order_message(order, symbol, at),
+            change_message(lower, symbol, at, again=True),
+        )
+        await us.a_while()
+        assert [report.kind for report in tale.reports if report.number == 1] == [ReportKind.CHANGE_REJECTED]
+        assert (await us.answer_to(tale, Change(order, 2, 0, None))).kind is ReportKind.CANCELED
+
+
 async def test_an_order_that_the_venue_does_not_understand_is_rejected(pool: EnginePool) -> None:
     async with fix_trial(pool, IN_PARTS) as trial:
         us = counterparty(trial)
@@ -155,6 +206,28 @@ async def test_a_report_that_the_venue_kept_to_itself_comes_when_we_ask(pool: En
         assert await trial.venue.knows(tale.order) is True
         await us.until(lambda: tale.executed == 100 * UNIT, "all is told")
         tale.check_in_order()
+
+
+@pytest.mark.parametrize(("quantity", "kind"), [(UNIT, ReportKind.REPLACED), (None, ReportKind.CANCELED)])
+async def test_what_was_never_heard_is_taken_from_the_answer_where_the_order_stands(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch, quantity: int | None, kind: ReportKind
+) -> None:
+    def all_but_these(message: Message, venue: str) -> Report | None:
+        report = execution_report(message, venue)
+        return None if report is not None and report.kind is kind else report
+
+    monkeypatch.setattr("app.venues.fix.adapter.execution_report", all_but_these)
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us = counterparty(trial)
+        tale = await us.send(limit="50.00")
+        assert await trial.venue.knows(tale.order) is True
+        await trial.venue.change(Change(tale.order, 1, 0, quantity))
+        await us.a_while()
+        assert tale.kinds == {ReportKind.NEW}
+        assert await trial.venue.knows(tale.order) is True
+        await us.until(lambda: tale.answer(1), "it is told")
+        assert tale.kinds == {ReportKind.NEW, kind}
+        assert tale.in_force == (quantity or 100 * UNIT)
 
 
 async def test_reports_said_twice_are_told_once(pool: EnginePool) -> None:

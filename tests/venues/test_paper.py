@@ -70,6 +70,33 @@ async def test_lowering_below_what_is_executed_leaves_what_is_executed(paper: Pa
     assert (await us.answer_to(tale, Change(tale.order, 2, 1, None))).kind is ReportKind.CHANGE_REJECTED
 
 
+async def test_an_order_is_not_over_of_which_nothing_is_executed_when_that_is_told(paper: PaperMarket) -> None:
+    """Lowered to what is executed; but that is taken back before the answer, which tells of an order that is open."""
+    us = paper(replace(STEADY, bust=1.0, next_ms=(900, 900), aftermath_ms=(40, 40), answer_ms=(100, 100)))
+    tale = await us.send(limit="100.50")
+    await us.until(lambda: tale.executed, "the first execution")
+    us.trial.set_price(Decimal(200))
+    executed = tale.executed
+    answer = await us.answer_to(tale, Change(tale.order, 1, 0, executed))
+    assert (answer.kind, answer.cumulative_quantity, answer.order_quantity) == (ReportKind.REPLACED, 0, executed)
+    tale.check_in_order()
+    assert (await us.answer_to(tale, Change(tale.order, 2, 1, None))).kind is ReportKind.CANCELED
+
+
+async def test_nor_if_it_was_executed_and_taken_back_while_the_answer_was_under_way(paper: PaperMarket) -> None:
+    """Lowered to a share more than is executed, which is executed then; all is taken back before the answer."""
+    us = paper(replace(STEADY, bust=1.0, next_ms=(50, 50), aftermath_ms=(60, 60), answer_ms=(200, 200)))
+    tale = await us.send(limit="100.50")
+    await us.until(lambda: tale.executed, "the first execution")
+    us.trial.set_price(Decimal(200))
+    lowered = tale.executed + UNIT
+    answer = await us.answer_to(tale, Change(tale.order, 1, 0, lowered))
+    assert (answer.kind, answer.cumulative_quantity, answer.order_quantity) == (ReportKind.REPLACED, 0, lowered)
+    assert tale.most_executed == lowered
+    tale.check_in_order()
+    assert (await us.answer_to(tale, Change(tale.order, 2, 1, None))).kind is ReportKind.CANCELED
+
+
 async def test_a_change_that_replaces_another_than_the_last_is_refused(paper: PaperMarket) -> None:
     us = paper(STEADY)
     tale = await us.send(limit="50")

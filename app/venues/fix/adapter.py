@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -17,16 +19,16 @@ from app.fix.initiator import Initiator
 from app.fix.line import Line
 from app.fix.message import Message
 from app.fix.tags import MsgType, Tag
-from app.fix.times import time_of
 from app.fix.types import Deliveries, Delivery, Direction, Place, SessionConfig
 from app.infra.database import EnginePool
 from app.kernel.clock import Clock
 from app.kernel.errors import OutcomeUnknown
 from app.kernel.ids import new_id
 from app.market.types import Instrument
-from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id, printable
+from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id
 from app.venues.fix.orders import change_message, order_message, status_message
-from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, refusal
+from app.venues.fix.refused import CHANGES, change_refused, message_refused
+from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, is_told_by, standing
 from app.venues.port import Change, Report, VenueOrder
 
 log = structlog.get_logger(__name__)
@@ -34,7 +36,6 @@ log = structlog.get_logger(__name__)
 #: How long the answer to an OrderStatusRequest may take.
 ANSWER_WITHIN: Final = timedelta(seconds=2)
 
-_CHANGES: Final = (MsgType.ORDER_CANCEL_REQUEST, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
 _HEARD: Final = (MsgType.EXECUTION_REPORT, MsgType.ORDER_CANCEL_REJECT, MsgType.BUSINESS_MESSAGE_REJECT)
 
 
@@ -69,6 +70,8 @@ class FixVenue:
         self._open: set[Place] = set()
         self._places: dict[Report, list[Place]] = {}
         self._asked: dict[str, asyncio.Future[Message]] = {}
+        #: What is sent about an order goes one by one: the look into the journal before it may take its time.
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._ring: Callable[[], None] = _nobody_listens
 
     async def run(self) -> None:
@@ -82,21 +85,30 @@ class FixVenue:
     async def submit(self, order: VenueOrder) -> None:
         """Send the order. Raises ``NotLoggedOn`` (nothing was sent) or ``OutcomeUnknown`` (it may have been)."""
         self._must_be_logged_on()
-        again = await self._was_sent(cl_ord_id(order.client_order_id), [MsgType.NEW_ORDER_SINGLE])
-        await self.line.send(order_message(order, self._symbol(order), self._market_clock.now(), again=again))
+        async with self._turn(order):
+            await self._send_order(order, again=await self._was_sent(order))
 
     async def change(self, change: Change) -> None:
-        """Send the request. If it was sent before, what was answered to it is told again. Raises like ``submit``."""
+        """Send the request. If it was sent before, what was answered to it is told again. Raises like ``submit``.
+
+        An order that was to be sent, and was not, goes first: the venue would refuse what it can't know.
+        """
         self._must_be_logged_on()
         name = cl_ord_id(change.order.client_order_id, change.number)
-        again = await self._was_sent(name, _CHANGES)
-        symbol = self._symbol(change.order)
-        await self.line.send(change_message(change, symbol, self._market_clock.now(), again=again))
+        async with self._turn(change.order):
+            if not await self._was_sent(change.order):
+                await self._send_order(change.order, again=False)
+            again = bool(await self.line.journal.about(Direction.OUT, name, CHANGES))
+            symbol = self._symbol(change.order)
+            await self.line.send(change_message(change, symbol, self._market_clock.now(), again=again))
         if again:
             await self._tell_again(name)
 
     async def knows(self, order: VenueOrder) -> bool | None:
-        """Ask the venue. If it has the order, all that was ever heard of it is told again; None without an answer."""
+        """Ask the venue. If it has the order, all that was ever heard of it is told again; None without an answer.
+
+        So is what its answer says of the order that was never heard: a session may have lost its memory.
+        """
         request_id = new_id().hex
         answer = self._asked[request_id] = asyncio.get_running_loop().create_future()
         try:
@@ -116,6 +128,7 @@ class FixVenue:
             log.warning(
                 "FIX venue has executed more than it has told", order=str(status), heard=heard, executed=executed
             )
+        self._tell_what_was_missed(status, told)
         return True
 
     async def reports(self, now: datetime) -> list[Report]:
@@ -170,36 +183,29 @@ class FixVenue:
                 case MsgType.EXECUTION_REPORT:
                     return execution_report(message, self.name)
                 case MsgType.ORDER_CANCEL_REJECT:
-                    return None if is_duplicate_change(message) else await self._change_refused(delivery)
+                    return (
+                        None
+                        if is_duplicate_change(message)
+                        else await change_refused(self.line.journal, delivery, self.name)
+                    )
                 case MsgType.BUSINESS_MESSAGE_REJECT | MsgType.REJECT:
-                    return await self._refused(delivery)
+                    return await message_refused(self.line.journal, delivery, self.name)
         except FieldError as error:
             log.error("FIX message not understood", error=str(error), place=str(delivery.place), message=str(message))
             return None
         log.warning("FIX message of a type not spoken here", type=message.type, place=str(delivery.place))
         return None
 
-    async def _change_refused(self, delivery: Delivery) -> Report | None:
-        requests = await self.line.journal.about(Direction.OUT, delivery.message[Tag.CL_ORD_ID], _CHANGES)
-        return await self._refusal_of(requests[0].message, delivery) if requests else None
-
-    async def _refused(self, delivery: Delivery) -> Report | None:
-        request = await self.line.journal.sent(delivery.message.number(Tag.REF_SEQ_NUM))
-        log.warning("FIX message refused", refusal=str(delivery.message), request=str(request))
-        if request is None or request.get(Tag.CL_ORD_ID) is None:
-            return None
-        return await self._refusal_of(request, delivery)
-
-    async def _refusal_of(self, request: Message, delivery: Delivery) -> Report | None:
-        """These messages tell neither the market's time nor what is executed: the request and earlier ones do."""
-        order = request[Tag.CL_ORD_ID].partition(".")[0]
-        before = await self.line.journal.about(Direction.IN, order, [MsgType.EXECUTION_REPORT], delivery.place)
-        executed = (executed_of(before[-1].message) if before else None) or 0
-        told_at = delivery.message if delivery.message.get(Tag.TRANSACT_TIME) else request
-        if told_at.get(Tag.TRANSACT_TIME) is None:
-            return None
-        at = time_of(told_at, Tag.TRANSACT_TIME)
-        return refusal(request, self.name, at, executed, printable(delivery.message.get(Tag.TEXT)))
+    def _tell_what_was_missed(self, status: Message, told: Sequence[Report]) -> None:
+        try:
+            missed = standing(status, self.name)
+        except FieldError as error:
+            log.error("FIX status not understood", error=str(error), message=str(status))
+            return
+        if missed is not None and not is_told_by(told, missed):
+            log.warning("FIX venue says where an order stands, but had not told of it", order=str(status))
+            self._arrived.append(missed)
+            self._ring()
 
     async def _tell_again(self, name: str) -> list[Report]:
         heard = await self.line.journal.about(Direction.IN, name, _HEARD)
@@ -209,8 +215,15 @@ class FixVenue:
             self._ring()
         return reports
 
-    async def _was_sent(self, name: str, types: Sequence[str]) -> bool:
-        return bool(await self.line.journal.about(Direction.OUT, name, types))
+    def _turn(self, order: VenueOrder) -> asyncio.Lock:
+        return self._turns.setdefault(order.client_order_id, asyncio.Lock())
+
+    async def _was_sent(self, order: VenueOrder) -> bool:
+        name = cl_ord_id(order.client_order_id)
+        return bool(await self.line.journal.about(Direction.OUT, name, [MsgType.NEW_ORDER_SINGLE]))
+
+    async def _send_order(self, order: VenueOrder, *, again: bool) -> None:
+        await self.line.send(order_message(order, self._symbol(order), self._market_clock.now(), again=again))
 
     def _symbol(self, order: VenueOrder) -> str:
         return self._instruments[order.instrument_id].symbol

@@ -147,11 +147,16 @@ class VenueDesk:
     async def _change(self, delivery: Delivery) -> None:
         message = delivery.message
         id_, _ = order_and_number(message)
-        ticket = await self._ticket(id_)
+        came = await self.line.journal.about(Direction.IN, id_.hex, [MsgType.NEW_ORDER_SINGLE], delivery.place)
+        # An order that came after the request is in the journal, but the venue behind does not know it yet.
+        ticket = await self._ticket(id_) if came else None
         if ticket is None:
+            self._tickets.pop(id_, None)  # the refusal belongs to it: the journal knows
             await self.line.send(_cancel_reject(message, CHANGE_OF_UNKNOWN_ORDER, f"there is no order {id_.hex}"))
             return
         change = change_of(message, ticket.order)
+        if delivery.poss_resend and ticket.has_answered(change.number):
+            return  # an answer holds, also one that was given before the order was known: the client has it, or will
         earlier = await self.line.journal.about(
             Direction.IN,
             message[Tag.CL_ORD_ID],

@@ -1,5 +1,6 @@
 """What a venue's messages say, as reports."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,11 +12,12 @@ from app.venues.fix.fields import (
     DUPLICATE_CHANGE,
     DUPLICATE_ORDER,
     ExecType,
+    OrdStatus,
     order_and_number,
     printable,
     units_of,
 )
-from app.venues.port import Report, ReportKind
+from app.venues.port import ENDINGS, Report, ReportKind
 
 KINDS: Final = {
     ExecType.NEW: ReportKind.NEW,
@@ -26,6 +28,11 @@ KINDS: Final = {
     ExecType.REPLACED: ReportKind.REPLACED,
     ExecType.EXPIRED: ReportKind.EXPIRED,
     ExecType.REJECTED: ReportKind.REJECTED,
+}
+_ENDED: Final = {
+    OrdStatus.CANCELED: ReportKind.CANCELED,
+    OrdStatus.EXPIRED: ReportKind.EXPIRED,
+    OrdStatus.REJECTED: ReportKind.REJECTED,
 }
 _WITH_PRICE: Final = frozenset({ReportKind.EXECUTION, ReportKind.CORRECTION})
 _WITH_ID: Final = frozenset({ReportKind.EXECUTION, ReportKind.CORRECTION, ReportKind.BUST})
@@ -72,6 +79,32 @@ def refusal(request: Message, venue: str, at: datetime, executed: int, reason: s
         kind = ReportKind.CHANGE_REJECTED
         return Report(venue, id_, kind, at, cumulative_quantity=executed, number=number, reason=reason)
     return None
+
+
+def standing(status: Message, venue: str) -> Report | None:
+    """What an answer to an OrderStatusRequest says that may have been missed: the end, or the last request accepted.
+
+    None if it names neither. Raises ``FieldError``.
+    """
+    id_, number = order_and_number(status)
+    kind = _ENDED.get(status[Tag.ORD_STATUS], ReportKind.REPLACED)
+    if kind is ReportKind.REPLACED and not number:
+        return None
+    return Report(
+        venue=venue,
+        client_order_id=id_,
+        kind=kind,
+        at=time_of(status, Tag.TRANSACT_TIME),
+        cumulative_quantity=units_of(status, Tag.CUM_QTY),
+        order_quantity=units_of(status, Tag.ORDER_QTY) if kind is ReportKind.REPLACED else 0,
+        number=number,
+        reason=printable(status.get(Tag.TEXT)),
+    )
+
+
+def is_told_by(told: Sequence[Report], missed: Report) -> bool:
+    """Whether these tell of the order's end, or of a request as late as ``missed`` does."""
+    return any(each.kind in ENDINGS or (each.kind is missed.kind and each.number >= missed.number) for each in told)
 
 
 def executed_of(message: Message) -> int | None:

@@ -26,6 +26,7 @@ _ENDED: Final = {
     ReportKind.EXPIRED: OrdStatus.EXPIRED,
     ReportKind.REJECTED: OrdStatus.REJECTED,
 }
+_ANSWERS: Final = (ReportKind.REPLACED, ReportKind.CANCELED, ReportKind.CHANGE_REJECTED)
 
 
 @dataclass(slots=True)
@@ -65,6 +66,11 @@ class Ticket:
     def has_told(self, report: Report) -> bool:
         """Whether the client has been told."""
         return key_of(report) in self.told
+
+    def has_answered(self, number: int) -> bool:
+        """Whether the client has been told what became of that request."""
+        name = cl_ord_id(self.order.client_order_id, number)
+        return any(f"{name}-{kind.lower()}" in self.told for kind in _ANSWERS)
 
     def apply(self, report: Report) -> None:
         """The client is told."""
