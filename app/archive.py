@@ -75,10 +75,13 @@ async def _is_closed(connection: EngineConnection, journal_id: int, to: int, say
 
 
 async def check_all(place: str, say: Say) -> bool:
-    """Check an archive from itself alone; true if nothing is missing or changed, and it adds up."""
+    """Check an archive from itself alone; true if there is one, nothing is missing or changed, and it adds up."""
     store = open_store(place)
-    agrees = True
-    for journal_id in archived_journals(store):
+    there = archived_journals(store)
+    if not there:
+        say(f"There is no archive in {place}.")
+    agrees = bool(there)
+    for journal_id in there:
         found = await check_archive(store, journal_id)
         say(f"Journal {journal_id}: positions 1 to {found.to:,}: {found.disagreement or 'complete, and adds up.'}")
         agrees = agrees and found.disagreement is None

@@ -175,3 +175,9 @@ async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
     await superuser.execute("UPDATE ledger.snapshot SET balance = balance + 1 WHERE position = 3072")
     await superuser.close()
     assert (await replay(old.connection, old.journal.id)).disagreement is not None
+
+
+async def test_where_nothing_is_archived_nothing_is_said_to_be_complete(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert not await check_all(str(tmp_path / "a slip of the pen"), said.append)
+    assert said == [f"There is no archive in {tmp_path / 'a slip of the pen'}."]

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from obstore.exceptions import BaseError
+from typer.testing import CliRunner
 
 from app.archive import archive_all, check_all
+from app.cli import cli
 from app.proofs import verify_all
 from tests.ledger.books import Books
 from tests.ledger.small_s3 import Objects, small_s3
@@ -13,7 +15,6 @@ from tests.ledger.test_archive import LATER, SEALS, old
 
 __all__ = ["old"]
 
-pytestmark = pytest.mark.asyncio
 PLACE = "s3://archive/some/prefix"
 
 
@@ -29,6 +30,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Objects]:
         yield objects
 
 
+@pytest.mark.asyncio
 async def test_what_is_archived_there_is_checked_and_verified_from_there(
     old: Books, database_url: str, s3: Objects
 ) -> None:
@@ -41,6 +43,7 @@ async def test_what_is_archived_there_is_checked_and_verified_from_there(
     assert await verify_all(database_url, SEALS, None, said.append, PLACE)
 
 
+@pytest.mark.asyncio
 async def test_what_is_missing_or_changed_there_is_named(old: Books, database_url: str, s3: Objects) -> None:
     said: list[str] = []
     assert await archive_all(database_url, PLACE, LATER, SEALS, said.append, detached=True, drop=True)
@@ -54,6 +57,7 @@ async def test_what_is_missing_or_changed_there_is_named(old: Books, database_ur
     assert "is missing" in said[-1]
 
 
+@pytest.mark.asyncio
 async def test_what_could_not_be_written_there_does_not_leave_the_log(
     old: Books, database_url: str, s3: Objects
 ) -> None:
@@ -61,3 +65,10 @@ async def test_what_could_not_be_written_there_does_not_leave_the_log(
         await archive_all(database_url, "s3://nowhere", LATER, SEALS, lambda _: None, detached=True, drop=True)
     assert s3 == {}
     assert await old.connection.fetchval("SELECT count(*) FROM ledger.event") == 3_301
+
+
+def test_an_archive_that_can_not_be_reached_is_said_in_a_line() -> None:
+    found = CliRunner().invoke(cli, ["check-archive", "nowhere://archive"])
+    assert found.exit_code == 2
+    assert found.output.startswith("nowhere://archive can't be read or written: ")
+    assert len(found.output.splitlines()) == 1
