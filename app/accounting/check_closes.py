@@ -3,7 +3,7 @@
 from app.accounting.balances import carried_on, kept_books
 from app.accounting.rows import Row, close_from, figures_hash
 from app.accounting.trial_balance import TrialBalance
-from app.infra.database import EngineConnection
+from app.infra.database import EngineConnection, one_moment
 from app.ledger.archived import archived_position
 
 
@@ -26,18 +26,18 @@ async def _books_contradict(connection: EngineConnection, journal_id: int) -> st
     stray = await connection.fetchval(_STRAY, journal_id)
     if stray is not None:
         return f"the trial balance that is kept at position {stray:,} is no close's"
-    archived = await archived_position(connection, journal_id)
-    before = None if archived else TrialBalance(journal_id, 0, [])
+    before = TrialBalance(journal_id, 0, [])
     for row in await connection.fetch(_CLOSES, journal_id):
-        kept = await kept_books(connection.fetch, journal_id, [row["position"]])
-        books = kept.get(row["position"])
-        if books is None:
-            continue  # there was nothing on any account, or it was closed before books were kept
-        if books.hash != row["hash"]:
-            return f"the trial balance that is kept of {row['business_date']} is not the one that its close names"
-        if before is not None and await carried_on(connection.fetch, before, books.position) != books:
-            return f"the trial balance of {row['business_date']} is not what the log adds up to"
-        before = books if books.position >= archived else None
+        async with one_moment(connection):
+            books = (await kept_books(connection.fetch, journal_id, [row["position"]])).get(row["position"])
+            if books is None:
+                continue  # there was nothing on any account, or it was closed before books were kept
+            if books.hash != row["hash"]:
+                return f"the trial balance that is kept of {row['business_date']} is not the one that its close names"
+            at_hand = before.position >= await archived_position(connection, journal_id)
+            if at_hand and await carried_on(connection.fetch, before, books.position) != books:
+                return f"the trial balance of {row['business_date']} is not what the log adds up to"
+            before = books
     return None
 
 
