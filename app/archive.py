@@ -50,8 +50,8 @@ async def archive_all(
                     break
                 if detached and not await _is_closed(connection, journal.id, found[1], say):
                     break
-                manifest = await write_partition(connection, store, journal.id, *found)
-                if not await _agrees(connection, seals, journal, store, manifest, say):
+                manifest = await _archived(connection, seals, journal, store, found, say)
+                if manifest is None:
                     agrees = False
                     break
                 if not detached:
@@ -75,30 +75,40 @@ async def _is_closed(connection: EngineConnection, journal_id: int, to: int, say
 
 
 async def check_all(place: str, say: Say) -> bool:
-    """Check an archive from itself alone; true if nothing is missing or changed, and it adds up."""
+    """Check an archive from itself alone; true if there is one, nothing is missing or changed, and it adds up."""
     store = open_store(place)
-    agrees = True
-    for journal_id in archived_journals(store):
+    there = archived_journals(store)
+    if not there:
+        say(f"There is no archive in {place}.")
+    agrees = bool(there)
+    for journal_id in there:
         found = await check_archive(store, journal_id)
         say(f"Journal {journal_id}: positions 1 to {found.to:,}: {found.disagreement or 'complete, and adds up.'}")
         agrees = agrees and found.disagreement is None
     return agrees
 
 
-async def _agrees(
-    connection: EngineConnection, seals: Seals, journal: Journal, store: ObjectStore, manifest: Manifest, say: Say
-) -> bool:
-    """Whether the partition, read back, begins and ends where the log says that its accounts stood, and was signed."""
-    found, wrong = Stretch(), None
+async def _archived(
+    connection: EngineConnection, seals: Seals, journal: Journal, store: ObjectStore, found: tuple[int, int], say: Say
+) -> Manifest | None:
+    """The partition as it stands in the archive; None, and says why, unless it begins and ends where the log says that
+    its accounts stood, and was signed."""
     try:
-        await add_up(store, manifest, found)
-        wrong = found.contradiction(await stands_at(connection, manifest.journal_id, found.opening, manifest.after))
+        manifest = await write_partition(connection, store, journal.id, *found)
+        wrong = await _contradiction(connection, manifest, store)
+        wrong = wrong or await archived_contradicts(connection, seals, journal, store, manifest)
     except ArchiveBroken as broken:
-        wrong = str(broken)
-    if wrong is None:
-        stands = await stands_at(connection, manifest.journal_id, found.closing, manifest.to)
-        wrong = None if stands == found.closing else "it ends with other balances than the log"
-    wrong = wrong or await archived_contradicts(connection, seals, journal, store, manifest)
+        manifest, wrong = None, str(broken)
     verdict = wrong or "archived, read back, agrees with the log, and is what was signed"
-    say(f"Journal {manifest.journal_id}: positions {manifest.after + 1:,} to {manifest.to:,}: {verdict}.")
-    return wrong is None
+    say(f"Journal {journal.id}: positions {found[0] + 1:,} to {found[1]:,}: {verdict}.")
+    return None if wrong else manifest
+
+
+async def _contradiction(connection: EngineConnection, manifest: Manifest, store: ObjectStore) -> str | None:
+    found = Stretch()
+    await add_up(store, manifest, found)
+    stood = await stands_at(connection, manifest.journal_id, found.opening, manifest.after)
+    if wrong := found.contradiction(stood):
+        return wrong
+    stands = await stands_at(connection, manifest.journal_id, found.closing, manifest.to)
+    return None if stands == found.closing else "it ends with other balances than the log"

@@ -47,7 +47,7 @@ async def fill(connection: EngineConnection, journal: Journal, books: Sequence[i
             event = NewEvent(book, EventType.ORDER_FILLED, "engine", now, correlation=new_id(), data=data)
             leg = Leg(address(journal.outside, USD, Kind.ACH), address(book, USD, Kind.SETTLED), number + 1)
             batch.append(Entry(event, [leg] * (1 + number % 2)))
-        await post_facts(connection, journal.id, now, batch)
+        await post_facts(connection, journal.id, now, now, batch)
 
 
 async def run(url: str, folder: Path, entries: int) -> None:

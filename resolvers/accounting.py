@@ -58,7 +58,7 @@ async def trial_balance(context: Context, desk: Desk, at: str | None) -> TrialBa
 
 
 async def trial_balance_of(context: Context, close: DailyClose) -> TrialBalance:
-    """The books of a close, added up again: those of all closes that are asked for in one pass."""
+    """The books of a close: those of all closes that are asked for are read together."""
     found = await context.loaders.books.load((close.journal_id, close.position))
     if found is not None:
         return found

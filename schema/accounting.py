@@ -97,7 +97,7 @@ class DailyClose(Node):
     closed_by: str = strawberry.field(description="Who closed it: an opaque reference, or `engine`.")
     closed_at: datetime.datetime = strawberry.field(description="When that was recorded.")
     trial_balance: TrialBalance = strawberry.field(
-        resolver=_close_books, description="The whole trial balance, added up again now: its hash must be the same."
+        resolver=_close_books, description="The whole trial balance, as it was kept: its hash is the same."
     )
     changes: Connection[JournalEntry] = strawberry.field(
         resolver=_changes,

@@ -7,8 +7,8 @@ from schema import (
     audit,
     banking,
     cases,
-    corporate_actions,
-    manual_journals,
+    corporate_action_changes,
+    manual_journal_changes,
     operate,
     risk_changes,
     trading,
@@ -75,35 +75,36 @@ class Mutation:
     restart_audit: audit.RestartAuditPayload = strawberry.mutation(
         resolver=audit.restart_audit, description="Have the whole journal added up again, for operators."
     )
-    propose_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
-        resolver=manual_journals.propose_manual_journal,
+    propose_manual_journal: manual_journal_changes.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journal_changes.propose_manual_journal,
         description="Propose a journal by hand, for operators. Nothing moves until another operator approves it.",
     )
-    propose_reversal: manual_journals.ManualJournalPayload = strawberry.mutation(
-        resolver=manual_journals.propose_reversal,
+    propose_reversal: manual_journal_changes.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journal_changes.propose_reversal,
         description="Propose to take back a journal entry whose whole truth is in the ledger (a deposit, a withdrawal, "
         "a journal by hand but a transfer), for operators. Once only; what a customer has not got any more is owed.",
     )
-    approve_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
-        resolver=manual_journals.approve_manual_journal,
+    approve_manual_journal: manual_journal_changes.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journal_changes.approve_manual_journal,
         description="Post what another operator proposed, for operators.",
     )
-    reject_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
-        resolver=manual_journals.reject_manual_journal, description="Reject what was proposed, for operators."
+    reject_manual_journal: manual_journal_changes.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journal_changes.reject_manual_journal, description="Reject what was proposed, for operators."
     )
-    withdraw_manual_journal: manual_journals.ManualJournalPayload = strawberry.mutation(
-        resolver=manual_journals.withdraw_manual_journal, description="Withdraw what you proposed, for operators."
+    withdraw_manual_journal: manual_journal_changes.ManualJournalPayload = strawberry.mutation(
+        resolver=manual_journal_changes.withdraw_manual_journal,
+        description="Withdraw what you proposed, for operators.",
     )
     reconcile: compared.ReconcilePayload = strawberry.mutation(
         resolver=compared.reconcile,
         description="Compare our books with what the custodian and the bank say, for operators. Each break is a case.",
     )
-    announce_corporate_action: corporate_actions.AnnounceCorporateActionPayload = strawberry.mutation(
-        resolver=corporate_actions.announce_corporate_action,
+    announce_corporate_action: corporate_action_changes.AnnounceCorporateActionPayload = strawberry.mutation(
+        resolver=corporate_action_changes.announce_corporate_action,
         description="Announce a split, a dividend or a merger, for operators: it is carried out on its dates.",
     )
-    cancel_corporate_action: corporate_actions.CancelCorporateActionPayload = strawberry.mutation(
-        resolver=corporate_actions.cancel_corporate_action,
+    cancel_corporate_action: corporate_action_changes.CancelCorporateActionPayload = strawberry.mutation(
+        resolver=corporate_action_changes.cancel_corporate_action,
         description="Cancel a corporate action that has not begun, for operators.",
     )
     assign_case: cases.CasePayload = strawberry.mutation(

@@ -68,7 +68,7 @@ ReconcileErrorCode = codes(
     "ReconcileErrorCode",
     "nothing was reconciled",
     {
-        "FILE_INVALID": "The file can't be read, or speaks of the future: the message names the line.",
+        "FILE_INVALID": "The file can't be read, or speaks of the future or of archived days: the message says where.",
         "CUSTODIAN_UNAVAILABLE": "No file was sent, and no custodian is linked from whom one could come.",
     },
 )

@@ -222,6 +222,7 @@ _TABLES = (
     "ops_case",
     "case_entry",
     "daily_close",
+    "trial_balance_row",
     "manual_journal",
     "reconciliation",
 )

@@ -1,13 +1,15 @@
 """Sums of balances, now and as of a position of the log: what all the firm's books are made of.
 
-The sums of now are read from the accounts; to go back, what was posted since is taken away again. So a close of
-yesterday costs a day's entries, however long the log is. Where more was posted since than there are accounts to look
-up, each account's balance of then is looked up instead: an old close costs no more than that.
+The sums of now are read from the accounts, those of a close from what it kept. Any other position lies between two of
+these, or after the beginning: what was posted from the nearer one to there is added, or taken away again. Each transfer
+says what both its accounts stood at, so that needs no look at any account. So the books of a day cost at most half of a
+day's entries, however old the day is, and however many accounts there are.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any, Final, NoReturn, TypeAlias
+from decimal import Decimal
+from typing import Any, NoReturn, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,9 +21,6 @@ from app.ledger.chart import Kind, accounts_of, asset_of, kind_of
 
 #: Runs a statement with its arguments: a connection's of the engine, or of the API.
 Fetch: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
-
-#: Taking so many entries away again takes as long as looking up one account's balance of then.
-_WORTH: Final = 32
 
 
 def fetching(connection: AsyncConnection) -> Fetch:
@@ -36,7 +35,7 @@ def fetching(connection: AsyncConnection) -> Fetch:
 async def trial_balance_at(fetch: Fetch, journal_id: int, position: int) -> TrialBalance:
     """The trial balance as of a position. Everything must be read in one snapshot, or under the journal's lock.
 
-    Raises a ``Refusal`` for one that is archived: what was posted since is not all at hand then.
+    Raises a ``Refusal`` for one that is archived, unless a close kept it: what was posted since is not all at hand.
     """
     found = await trial_balances_at(fetch, journal_id, [position])
     return found.get(position) or await refuse_archived(fetch, journal_id, position)
@@ -50,16 +49,54 @@ async def refuse_archived(fetch: Fetch, journal_id: int, position: int) -> NoRet
 
 
 async def trial_balances_at(fetch: Fetch, journal_id: int, positions: Collection[int]) -> dict[int, TrialBalance]:
-    """Trial balances by position, all in one pass; those that are archived are absent. Read as ``trial_balance_at``."""
-    [[archived, head, accounts]] = await fetch(_EXTENT, journal_id)
-    asked = sorted({position for position in positions if position >= archived})
-    if not asked:
-        return {}
-    far = head - asked[0] > _WORTH * accounts * len(asked)
-    rows: dict[int, list[TrialBalanceRow]] = {position: [] for position in asked}
-    for position, kind, asset, count, debit, credit in await fetch(_LOOKED_UP if far else _SUMS, journal_id, asked):
-        rows[position].append(TrialBalanceRow(Kind(kind), asset, count, to_units(debit), to_units(credit)))
+    """Trial balances by position: as kept, or added up; those that are archived are absent unless a close kept them.
+
+    Read as ``trial_balance_at``.
+    """
+    [[archived, head]] = await fetch(_EXTENT, journal_id)
+    found = await kept_books(fetch, journal_id, positions)
+    for position in sorted(set(positions) - found.keys()):
+        if position >= archived:
+            found[position] = await _added_up(fetch, journal_id, position, archived, head)
+    return found
+
+
+async def kept_books(fetch: Fetch, journal_id: int, positions: Collection[int]) -> dict[int, TrialBalance]:
+    """The trial balances that closes at these positions have kept, by position."""
+    rows: dict[int, list[TrialBalanceRow]] = {}
+    for position, *figures in await fetch(_KEPT, journal_id, sorted(set(positions))):
+        rows.setdefault(position, []).append(_row(*figures))
     return {position: TrialBalance(journal_id, position, found) for position, found in rows.items()}
+
+
+async def carried_on(fetch: Fetch, books: TrialBalance, to: int) -> TrialBalance:
+    """The books of a later position: those of an earlier one, and what was posted since."""
+    changes = await fetch(_CHANGES, books.journal_id, books.position, to)
+    return TrialBalance(books.journal_id, to, _changed(books.rows, changes, 1))
+
+
+async def _added_up(fetch: Fetch, journal_id: int, position: int, archived: int, head: int) -> TrialBalance:
+    [[kept]] = await fetch(_KEPT_BEFORE, journal_id, archived, position)
+    base = 0 if kept is None and not archived else kept
+    if base is not None and position - base < head - position:
+        found = await kept_books(fetch, journal_id, [base])
+        return await carried_on(fetch, found.get(base, TrialBalance(journal_id, 0, [])), position)
+    now = [_row(*figures) for figures in await fetch(_NOW, journal_id)]
+    changes = await fetch(_CHANGES, journal_id, position, head)
+    return TrialBalance(journal_id, position, _changed(now, changes, -1))
+
+
+def _row(kind: int, asset: int, accounts: int, debit: Decimal, credit: Decimal) -> TrialBalanceRow:
+    return TrialBalanceRow(Kind(kind), asset, accounts, to_units(debit), to_units(credit))
+
+
+def _changed(rows: Sequence[TrialBalanceRow], changes: Sequence[Any], sign: int) -> list[TrialBalanceRow]:
+    sums = {(row.kind, row.asset): (row.accounts, row.debit, row.credit) for row in rows}
+    for kind, asset, *change in changes:
+        stood = sums.get((Kind(kind), asset), (0, 0, 0))
+        accounts, debit, credit = change[0], to_units(change[1]), to_units(change[2])
+        sums[Kind(kind), asset] = (stood[0] + sign * accounts, stood[1] + sign * debit, stood[2] + sign * credit)
+    return [TrialBalanceRow(*key, *figures) for key, figures in sorted(sums.items()) if any(figures)]
 
 
 async def outside_at(
@@ -73,37 +110,31 @@ async def outside_at(
     return {(kind_of(account), asset_of(account)): -to_units(balance) for account, balance in rows}
 
 
-_EXTENT = """
-SELECT h.archived, h.position, (SELECT count(*) FROM ledger.account a WHERE a.journal_id = h.journal_id)
-FROM ledger.journal_head h WHERE h.journal_id = $1
+_EXTENT = "SELECT archived, position FROM ledger.journal_head WHERE journal_id = $1"
+
+_KEPT = """
+SELECT position, kind, asset_id, accounts, debit, credit FROM trial_balance_row
+WHERE journal_id = $1 AND position = ANY ($2) ORDER BY position, kind, asset_id
+"""
+_KEPT_BEFORE = """
+SELECT max(position) FROM trial_balance_row WHERE journal_id = $1 AND position BETWEEN $2 AND $3
+"""
+_NOW = """
+SELECT kind, asset_id, count(*)::integer, sum(greatest(-balance, 0)), sum(greatest(balance, 0))
+FROM ledger.account WHERE journal_id = $1 AND balance <> 0 GROUP BY kind, asset_id
 """
 
-#: Every entry is read once, whatever is asked: what it changed is put to the last position before it.
-_SUMS = """
-WITH changed AS MATERIALIZED (
-  SELECT account, place, sum(change) AS change FROM (
-    SELECT debit_account_id AS account, width_bucket(position - 1, $2::bigint[]) AS place, -amount AS change
-    FROM ledger.transfer WHERE journal_id = $1 AND position > ($2::bigint[])[1]
-    UNION ALL
-    SELECT credit_account_id, width_bucket(position - 1, $2::bigint[]), amount
-    FROM ledger.transfer WHERE journal_id = $1 AND position > ($2::bigint[])[1]) AS c
-  GROUP BY account, place),
-stood AS (
-  SELECT ($2::bigint[])[asked.place] AS position, a.kind, a.asset_id,
-         a.balance - coalesce(sum(c.change) OVER (PARTITION BY a.id ORDER BY asked.place DESC), 0) AS was
-  FROM ledger.account a CROSS JOIN generate_subscripts($2::bigint[], 1) AS asked(place)
-  LEFT JOIN changed c ON c.account = a.id AND c.place = asked.place
-  WHERE a.journal_id = $1)
-SELECT position, kind, asset_id, count(*)::integer, sum(greatest(-was, 0)), sum(greatest(was, 0))
-FROM stood WHERE was <> 0 GROUP BY position, kind, asset_id ORDER BY position, kind, asset_id
-"""
-
-_LOOKED_UP = """
-SELECT asked.position, a.kind, a.asset_id, count(*)::integer, sum(greatest(-b.balance, 0)), sum(greatest(b.balance, 0))
-FROM unnest($2::bigint[]) AS asked(position),
-  ledger.balances_at($1, ARRAY(SELECT id FROM ledger.account WHERE journal_id = $1), asked.position) AS b
-JOIN ledger.account a ON a.id = b.account_id
-WHERE b.balance <> 0 GROUP BY asked.position, a.kind, a.asset_id ORDER BY asked.position, a.kind, a.asset_id
+#: By kind and asset, as an account's id has them: how many accounts came off zero, and what the columns gained.
+_CHANGES = """
+SELECT account & 31, account >> 5 & 1048575, sum((stands <> 0)::integer - (stood <> 0)::integer)::integer,
+       sum(greatest(-stands, 0) - greatest(-stood, 0)), sum(greatest(stands, 0) - greatest(stood, 0))
+FROM (
+  SELECT debit_account_id AS account, debit_balance + amount AS stood, debit_balance AS stands
+  FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3
+  UNION ALL
+  SELECT credit_account_id, credit_balance - amount, credit_balance
+  FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3) AS s
+GROUP BY 1, 2
 """
 
 _OUTSIDE = """

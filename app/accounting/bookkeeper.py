@@ -137,11 +137,12 @@ async def asset_codes(pool: EnginePool) -> dict[str, int]:
     return {row["code"]: row["id"] for row in await pool.fetch("SELECT code, id FROM ledger.asset")}
 
 
-#: Closed business dates without their daily run, oldest first; what is older than a month a person may ask for.
+#: Closed business dates without their daily run, oldest first; what is older than a month a person may ask for. Of what
+#: is archived nobody can tell any more what our books said.
 _UNRECONCILED = """
-SELECT c.id, c.business_date, c.ends_at FROM (
+SELECT c.id, c.business_date, c.ends_at FROM ledger.journal_head h, (
   SELECT * FROM daily_close WHERE journal_id = $1 ORDER BY business_date DESC LIMIT 23) AS c
-WHERE NOT EXISTS (
+WHERE h.journal_id = $1 AND c.ends_at > h.archived_effective_at AND NOT EXISTS (
   SELECT 1 FROM reconciliation r WHERE r.journal_id = $1 AND r.business_date = c.business_date)
 ORDER BY c.business_date
 """

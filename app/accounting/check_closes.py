@@ -1,7 +1,10 @@
-"""Whether the daily closes that are kept are those that the log tells of."""
+"""Whether the daily closes that are kept are those that the log tells of, and their books what it adds up to."""
 
+from app.accounting.balances import carried_on, kept_books
 from app.accounting.rows import Row, close_from, figures_hash
-from app.infra.database import EngineConnection
+from app.accounting.trial_balance import TrialBalance
+from app.infra.database import EngineConnection, one_moment
+from app.ledger.archived import archived_position
 
 
 async def closes_contradict(connection: EngineConnection, journal_id: int) -> str | None:
@@ -13,7 +16,29 @@ async def closes_contradict(connection: EngineConnection, journal_id: int) -> st
     for row in await connection.fetch(_BOTH, journal_id):
         if _figures(row) != row["told"]:
             days.append(row["business_date"].isoformat())
-    return f"the close of {min(days)} is not the one that the log tells of" if days else None
+    if days:
+        return f"the close of {min(days)} is not the one that the log tells of"
+    return await _books_contradict(connection, journal_id)
+
+
+async def _books_contradict(connection: EngineConnection, journal_id: int) -> str | None:
+    """The first trial balance that is not the one that its close names, or that does not follow from the one before."""
+    stray = await connection.fetchval(_STRAY, journal_id)
+    if stray is not None:
+        return f"the trial balance that is kept at position {stray:,} is no close's"
+    before = TrialBalance(journal_id, 0, [])
+    for row in await connection.fetch(_CLOSES, journal_id):
+        async with one_moment(connection):
+            books = (await kept_books(connection.fetch, journal_id, [row["position"]])).get(row["position"])
+            if books is None:
+                continue  # there was nothing on any account, or it was closed before books were kept
+            if books.hash != row["hash"]:
+                return f"the trial balance that is kept of {row['business_date']} is not the one that its close names"
+            at_hand = before.position >= await archived_position(connection, journal_id)
+            if at_hand and await carried_on(connection.fetch, before, books.position) != books:
+                return f"the trial balance of {row['business_date']} is not what the log adds up to"
+            before = books
+    return None
 
 
 def _figures(row: Row) -> str | None:
@@ -43,3 +68,8 @@ WHERE c.hash IS NULL
 ORDER BY 1 LIMIT 1
 """  # noqa: S608
 _BOTH = f"{_TOLD} SELECT c.*, t.data ->> 'figures' AS told FROM kept c JOIN told t USING (id)"  # noqa: S608
+_CLOSES = "SELECT business_date, position, hash FROM daily_close WHERE journal_id = $1 ORDER BY business_date"
+_STRAY = """
+SELECT min(position) FROM trial_balance_row r WHERE journal_id = $1
+  AND NOT EXISTS (SELECT 1 FROM daily_close c WHERE c.journal_id = $1 AND c.position = r.position)
+"""

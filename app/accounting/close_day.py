@@ -15,14 +15,14 @@ from typing import Final
 from app.accounting.balances import trial_balance_at
 from app.accounting.business_days import business_date_of, ends_at, next_after
 from app.accounting.rows import close_from, figures_hash, kept_missing, kept_totals
-from app.accounting.trial_balance import Total, TrialBalance
+from app.accounting.trial_balance import TrialBalance
 from app.accounting.types import DailyClose, Missing
 from app.cases.open import OpenCase, open_cases
 from app.cases.types import CaseKind, Subject, SubjectType
 from app.infra.database import EngineConnection, one_moment
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
-from app.kernel.money import to_text
+from app.kernel.money import to_decimal, to_text
 from app.ledger.batch import Batch
 from app.ledger.types import Entry
 
@@ -35,14 +35,11 @@ class CloseDay:
 
     business_date: date
     ends_at: datetime
-    position: int
-    hash: str
-    totals: Sequence[Total]
-    custody: Sequence[Missing]
+    books: TrialBalance
 
     @property
-    def balanced(self) -> bool:
-        return all(total.balanced for total in self.totals)
+    def custody(self) -> list[Missing]:
+        return [Missing(proof.asset, proof.difference) for proof in self.books.missing]
 
 
 async def next_to_close(connection: EngineConnection, journal_id: int, today: date) -> CloseDay | None:
@@ -58,7 +55,7 @@ async def next_to_close(connection: EngineConnection, journal_id: int, today: da
             return None
         end = ends_at(day)
         position = await connection.fetchval(_CUT, journal_id, end)
-        return _found(day, end, await trial_balance_at(connection.fetch, journal_id, position))
+        return CloseDay(day, end, await trial_balance_at(connection.fetch, journal_id, position))
 
 
 async def detachable_until(connection: EngineConnection, journal_id: int) -> int | None:
@@ -75,11 +72,6 @@ async def detachable_until(connection: EngineConnection, journal_id: int) -> int
     return None if first is None or business_date_of(first) == business_date_of(newest) else 0
 
 
-def _found(day: date, end: datetime, books: TrialBalance) -> CloseDay:
-    missing = [Missing(proof.asset, proof.difference) for proof in books.missing]
-    return CloseDay(day, end, books.position, books.hash, books.totals, missing)
-
-
 async def close_days(batch: Batch, commands: Sequence[CloseDay]) -> list[DailyClose | None]:
     """Write each close down, unless another process was faster: then answers what that one wrote.
 
@@ -89,7 +81,8 @@ async def close_days(batch: Batch, commands: Sequence[CloseDay]) -> list[DailyCl
 
 
 async def _close(batch: Batch, command: CloseDay) -> DailyClose | None:
-    if command.position != await batch.connection.fetchval(_CUT, batch.journal.id, command.ends_at):
+    books = command.books
+    if books.position != await batch.connection.fetchval(_CUT, batch.journal.id, command.ends_at):
         return None
     row = await batch.connection.fetchrow(
         _INSERT,
@@ -98,11 +91,11 @@ async def _close(batch: Batch, command: CloseDay) -> DailyClose | None:
         batch.journal.id,
         command.business_date,
         command.ends_at,
-        command.position,
-        command.hash,
-        kept_totals(command.totals),
+        books.position,
+        books.hash,
+        kept_totals(books.totals),
         kept_missing(command.custody),
-        command.balanced,
+        books.balanced,
         ENGINE,
         batch.recorded_at,
     )
@@ -110,6 +103,7 @@ async def _close(batch: Batch, command: CloseDay) -> DailyClose | None:
         found = await batch.connection.fetchrow(_FIND, batch.journal.id, command.business_date)
         assert found is not None, "a close is never taken away"
         return close_from(found)
+    await batch.connection.executemany(_KEEP, _kept_rows(batch, books))
     made = close_from(row)
     data = {"close": str(made.id), "business_date": made.business_date.isoformat(), "position": made.position}
     data |= {"hash": made.hash, "balanced": made.balanced, "ends_at": made.ends_at.isoformat()}
@@ -121,6 +115,14 @@ async def _close(batch: Batch, command: CloseDay) -> DailyClose | None:
     if not made.balanced or made.custody:
         await open_cases(batch, [_case(made)])
     return made
+
+
+def _kept_rows(batch: Batch, books: TrialBalance) -> list[tuple[object, ...]]:
+    tenant, journal, position = batch.journal.tenant_id, books.journal_id, books.position
+    return [
+        (tenant, journal, position, row.kind, row.asset, row.accounts, to_decimal(row.debit), to_decimal(row.credit))
+        for row in books.rows
+    ]
 
 
 def _case(close: DailyClose) -> OpenCase:
@@ -149,4 +151,10 @@ INSERT INTO daily_close (id, tenant_id, journal_id, business_date, ends_at, posi
   closed_by, closed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (journal_id, business_date) DO NOTHING RETURNING *
+"""
+
+#: Two dates may end at the same position: nothing happened on the second.
+_KEEP = """
+INSERT INTO trial_balance_row (tenant_id, journal_id, position, kind, asset_id, accounts, debit, credit)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
 """

@@ -19,8 +19,8 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.money import to_text, to_units
 from app.kernel.texts import is_text
 from app.ledger.batch import Batch
+from app.ledger.cash_postings import reversal, transfer_in, transfer_out
 from app.ledger.chart import USD, Kind, address, asset_of, book_of, kind_of
-from app.ledger.postings import reversal, transfer_in, transfer_out
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, Leg, RefusalReason, Refused
 from app.orders.old_terms import changed_since

@@ -140,6 +140,7 @@ NOT_THEIRS: Final = {
     "paper.custody_movement": "the sandbox custodian's own record, of accounts that are the firm's",
     "paper.venue_order": "the sandbox venue's own record; it knows no customers",
     "reconciliation": "the firm's books",
+    "trial_balance_row": "the firm's books",
     "trade_settlement": "what the firm owes the clearing house for all who took part",
     "venue_order": "how a market order stands with its venue",
     "ledger.idempotency": "requests that were answered; what they did is in the entries",

@@ -6,7 +6,7 @@ comes. A break that the run before had found and that is gone is noted on its ca
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from app.accounting.balances import outside_at
@@ -52,6 +52,12 @@ async def _reconcile(batch: Batch, command: Reconcile) -> UUID | Refusal:
         message = f"The file speaks of {statement.as_of.isoformat()}, and the market's time is only {now}."
         return Refusal(ReconcileError.FILE_INVALID, message, "file")
     journal, connection = batch.journal, batch.connection
+    begins: datetime | None = await connection.fetchval(_BEGINS, journal.id)
+    if begins is not None and statement.as_of < begins:
+        message = (
+            f"The file speaks of {statement.as_of.isoformat()}, and up to {begins.isoformat()} the log is archived."
+        )
+        return Refusal(ReconcileError.FILE_INVALID, message, "file")
     if command.business_date is not None:
         made: UUID | None = await connection.fetchval(_DAILY, journal.id, command.business_date)
         if made is not None:
@@ -133,6 +139,7 @@ def _summary(found: Break, code: str, statement: Statement) -> str:
     )
 
 
+_BEGINS = "SELECT archived_effective_at FROM ledger.journal_head WHERE journal_id = $1 AND archived > 0"
 _DAILY = "SELECT id FROM reconciliation WHERE journal_id = $1 AND business_date = $2"
 
 _LATEST = """

@@ -8,7 +8,7 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.ledger.batch import Batch
-from app.ledger.postings import deposit as legs_of_deposit
+from app.ledger.cash_postings import deposit as legs_of_deposit
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, Refused
 

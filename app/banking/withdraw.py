@@ -9,7 +9,7 @@ from app.kernel.events import EventType, NewEvent
 from app.kernel.ids import new_id
 from app.kernel.money import to_text
 from app.ledger.batch import Batch
-from app.ledger.postings import withdrawal
+from app.ledger.cash_postings import withdrawal
 from app.ledger.receivables import owed_by_book
 from app.ledger.types import Entry, Refused
 

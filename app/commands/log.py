@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -67,8 +69,9 @@ def archive(
     settings = settings_of()
     with server.database(settings) as url:
         seals, until = seals_of(settings), before.replace(tzinfo=UTC)
-        agrees = asyncio.run(archive_all(url, to, until, seals, typer.echo, detached=detach, drop=drop))
-        raise typer.Exit(0 if agrees else 1)
+        with _reaching(to):
+            agrees = asyncio.run(archive_all(url, to, until, seals, typer.echo, detached=detach, drop=drop))
+    raise typer.Exit(0 if agrees else 1)
 
 
 @cli.command()
@@ -76,7 +79,21 @@ def check_archive(place: Annotated[str, typer.Argument(help="A folder, or a URL 
     """Check an archive from itself alone: nothing is missing or changed, and it adds up."""
     from app.archive import check_all
 
-    raise typer.Exit(0 if asyncio.run(check_all(place, typer.echo)) else 1)
+    with _reaching(place):
+        agrees = asyncio.run(check_all(place, typer.echo))
+    raise typer.Exit(0 if agrees else 1)
+
+
+@contextmanager
+def _reaching(archive: str) -> Iterator[None]:
+    """What can't be reached is said in a line."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        typer.echo(f"{archive} can't be read or written: {str(error).splitlines()[0]}", err=True)
+        raise typer.Exit(2) from None
 
 
 @cli.command()

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from app.corporate_actions.changed import report_changed
-from app.corporate_actions.dividend import accrue, is_payable, pay
+from app.corporate_actions.dividend import accrue, begin_to_pay, is_payable, pay
 from app.corporate_actions.halt import keep_halted
 from app.corporate_actions.merger import apply_merger
 from app.corporate_actions.record import set_status
@@ -59,9 +58,8 @@ async def _step(batch: Batch, command: CarryOut) -> bool:
         case ActionStatus.ACCRUED:
             if not is_payable(action, command.today):
                 return False
-            await set_status(batch, action, ActionStatus.PAYING)
+            await begin_to_pay(batch, action)
         case ActionStatus.PAYING:
-            await report_changed(batch, action)
             await pay(batch, action)
         case _:
             return False

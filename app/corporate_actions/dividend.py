@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 
 from app.corporate_actions.arithmetic import dollars
+from app.corporate_actions.changed import report_changed
 from app.corporate_actions.holders import next_books
 from app.corporate_actions.record import further, set_progress, set_status
 from app.corporate_actions.story import data_of, told
@@ -95,14 +96,22 @@ def _rounding(action: CorporateAction) -> int:
     return company - done.cash - done.house_cash
 
 
+async def begin_to_pay(batch: Batch, action: CorporateAction) -> None:
+    """The pay date has come: from the first holder on."""
+    await set_progress(batch, action, replace(action.progress, through=0))
+    await set_status(batch, action, ActionStatus.PAYING)
+
+
 async def pay(batch: Batch, action: CorporateAction) -> None:
-    """The next chunk of who is paid, and with the last of them the house."""
-    rows = await batch.connection.fetch(
-        "SELECT book_id, amount FROM dividend_entitlement WHERE action_id = $1 AND paid_at IS NULL"
-        " ORDER BY book_id LIMIT $2",
-        action.id,
-        CHUNK,
-    )
+    """The next chunk of holders, of whom the entitled are paid, and with the last of them the house."""
+    done = action.progress
+    books = await next_books(batch, action.instrument_id, done.through, CHUNK)
+    last = len(books) < CHUNK
+    rows = await batch.connection.fetch(_UNPAID, action.id, None if last else books[-1], CHUNK)
+    if len(rows) == CHUNK:
+        # They are all of these books; or more than these, where an earlier version had begun to pay.
+        last, books = False, [book for book in books if book <= rows[-1]["book_id"]]
+    await report_changed(batch, action, books, {row["book_id"]: units(row["quantity"]) for row in rows})
     amounts = {row["book_id"]: units(row["amount"]) for row in rows}
     owed = await owed_by_book(batch.connection, list(amounts))
     entries = [_paid(batch, action, book, amount, owed.get(book, 0)) for book, amount in amounts.items()]
@@ -112,8 +121,7 @@ async def pay(batch: Batch, action: CorporateAction) -> None:
         list(amounts),
         batch.recorded_at,
     )
-    if len(rows) < CHUNK:
-        done = action.progress
+    if last:
         data = data_of(action) | {"amount": to_text(done.house_cash)}
         event = NewEvent(
             batch.journal.house, EventType.DIVIDEND, ENGINE, batch.effective_at, correlation=action.id, data=data
@@ -121,6 +129,8 @@ async def pay(batch: Batch, action: CorporateAction) -> None:
         entries.append(Entry(event, pay_house_dividend(batch.journal, done.house_cash, _rounding(action))))
         entries.append(told(batch, action, EventType.CORPORATE_ACTION_COMPLETED, accounts=done.accounts))
         await set_status(batch, action, ActionStatus.COMPLETED)
+    else:
+        await set_progress(batch, action, replace(done, through=max([*books, *amounts])))
     await batch.post_facts(entries)
 
 
@@ -133,3 +143,9 @@ def _paid(batch: Batch, action: CorporateAction, book: int, amount: int, owed: i
 def is_payable(action: CorporateAction, today: date) -> bool:
     """Whether the pay date has come."""
     return action.pay_date is not None and action.pay_date <= today
+
+
+_UNPAID = """
+SELECT book_id, quantity, amount FROM dividend_entitlement
+WHERE action_id = $1 AND paid_at IS NULL AND ($2::bigint IS NULL OR book_id <= $2) ORDER BY book_id LIMIT $3
+"""

@@ -11,9 +11,9 @@ from app.kernel.money import UNIT
 from app.kernel.principal import INVESTORS, Role, Scope
 from app.ledger.batch import Batch
 from app.ledger.books import open_tenant, tenant_named
+from app.ledger.cash_postings import fund_house
 from app.ledger.chart import USD, Kind, address
 from app.ledger.commit import GroupCommit
-from app.ledger.postings import fund_house
 from app.ledger.types import Entry
 
 TENANT = "Sandbox"

@@ -7,14 +7,18 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError
+from sqlalchemy.exc import DBAPIError
 
 from app.identity.policy import Denied
+from app.infra.database import READ_TIMEOUT
 from app.kernel.errors import OutcomeUnknown, Overloaded, Refusal
 
 log = structlog.get_logger(__name__)
 
 #: Messages quote what was sent, which can be long.
 _LONGEST_MESSAGE = 500
+#: PostgreSQL's code for a statement that was canceled.
+_GIVEN_UP = "57014"
 
 
 class Code(StrEnum):
@@ -67,6 +71,9 @@ def told(error: GraphQLError) -> GraphQLError:
             return _explained(error, str(cause), code=Code.OUTCOME_UNKNOWN)
         case Refusal():
             return _explained(error, cause.message, code=str(cause.code.value), path=list(cause.path))
+        case DBAPIError() if getattr(cause.orig, "sqlstate", None) == _GIVEN_UP:
+            message = f"Reading this took longer than {READ_TIMEOUT} and was given up; ask for less at a time."
+            return _explained(error, message, code=Code.TIMEOUT)
     reference = secrets.token_hex(6)
     log.error("operation failed", reference=reference, path=error.path, exc_info=cause)
     message = f"Something went wrong on our side; quote reference {reference}."

@@ -1,7 +1,7 @@
 """Every published checkpoint of a log, as its publisher has it, checked and compared with what the database has."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from typing import Final
 
 from app.infra.database import EngineConnection
@@ -52,10 +52,22 @@ async def read_published(
     rows = await connection.fetch(_SIZES, journal.id, newest, origin)
     for size in sorted({row["size"] for row in rows} - set(published)):
         fault(f"the database has a checkpoint at {size} that was never published")
-    for row in await connection.fetch(_OTHER_NAMES, journal.id, origin):
-        if not await asyncio.to_thread(_is_published, seals.publisher, row["size"], row["note"]):
-            fault(f"the checkpoint at {row['size']}, under another name, is not in the database as it was published")
+    async for size in _unlike_under_other_names(connection, seals, journal):
+        fault(f"the checkpoint at {size}, under another name, is not in the database as it was published")
     return found
+
+
+async def _unlike_under_other_names(connection: EngineConnection, seals: Seals, journal: Journal) -> AsyncIterator[int]:
+    """The sizes of those, issued before the name was changed, that the publisher does not have as the database has."""
+    there: dict[str, set[int]] = {}
+    after = 0
+    while rows := await connection.fetch(_OTHER_NAMES, journal.id, seals.origin(journal), after, _READ):
+        for name in {issued_under(row["note"]) for row in rows} - there.keys():
+            there[name] = set(await asyncio.to_thread(seals.publisher.sizes, name))
+        notes = {row["size"]: row["note"] for row in rows}
+        for size in await asyncio.to_thread(_unlike, seals.publisher, notes, there):
+            yield size
+        after = rows[-1]["size"]
 
 
 async def newest_published(seals: Seals, journal: Journal) -> Checkpoint | None:
@@ -90,9 +102,12 @@ def _read_all(publisher: Publisher, origin: str, sizes: Sequence[int]) -> list[s
     return [publisher.read(origin, size) for size in sizes]
 
 
-def _is_published(publisher: Publisher, size: int, note: str) -> bool:
-    origin = issued_under(note)
-    return size in publisher.sizes(origin) and publisher.read(origin, size) == note
+def _unlike(publisher: Publisher, notes: Mapping[int, str], there: Mapping[str, Set[int]]) -> list[int]:
+    return [
+        size
+        for size, note in notes.items()
+        if size not in there[issued_under(note)] or publisher.read(issued_under(note), size) != note
+    ]
 
 
 _NOTES = "SELECT size, note FROM ledger.checkpoint WHERE journal_id = $1 AND size = ANY ($2)"
@@ -102,5 +117,5 @@ SELECT size FROM ledger.checkpoint WHERE journal_id = $1 AND size <= $2 AND spli
 #: What was issued before the name was changed, and published.
 _OTHER_NAMES = """
 SELECT c.size, c.note FROM ledger.checkpoint c JOIN ledger.publication p USING (journal_id, size)
-WHERE c.journal_id = $1 AND split_part(c.note, E'\\n', 1) <> $2 ORDER BY c.size
+WHERE c.journal_id = $1 AND split_part(c.note, E'\\n', 1) <> $2 AND c.size > $3 ORDER BY c.size LIMIT $4
 """

@@ -84,8 +84,8 @@ async def _last_published(connection: EngineConnection, seals: Seals, journal: J
 
 async def published_under(connection: EngineConnection, journal_id: int, origin: str) -> int:
     """How many entries the newest checkpoint covers that was published under this name, says the database."""
-    told: int = await connection.fetchval(_TOLD, journal_id, origin)
-    return told
+    told: int | None = await connection.fetchval(_TOLD, journal_id, origin)
+    return told or 0
 
 
 async def _follows(connection: EngineConnection, seals: Seals, journal: Journal, last: Checkpoint | None) -> int | None:
@@ -108,7 +108,7 @@ async def _publish_waiting(
     connection: EngineConnection, seals: Seals, journal: Journal, last: Checkpoint | None, now: datetime
 ) -> Checkpoint | None:
     """Publish what was signed and then left, in order; answers the newest."""
-    for row in await connection.fetch(_WAITING, journal.id):
+    for row in await connection.fetch(_WAITING, journal.id, last.size if last else 0):
         if issued_under(row["note"]) != seals.origin(journal):
             continue  # the name was changed before it was published: it never will be
         found = open_checkpoint(row["note"], seals.keys.verifiers(seals.origin(journal)))
@@ -149,12 +149,13 @@ async def _publish(
 
 
 _TOLD = """
-SELECT coalesce(max(c.size), 0) FROM ledger.publication p JOIN ledger.checkpoint c USING (journal_id, size)
-WHERE journal_id = $1 AND split_part(c.note, E'\\n', 1) = $2
+SELECT p.size FROM ledger.publication p JOIN ledger.checkpoint c ON c.journal_id = p.journal_id AND c.size = p.size
+WHERE p.journal_id = $1 AND split_part(c.note, E'\\n', 1) = $2 ORDER BY p.size DESC LIMIT 1
 """
 _HEAD = "SELECT position FROM ledger.journal_head WHERE journal_id = $1"
+#: Not before the last that was published: whoever published it had seen to all before it.
 _WAITING = """
-SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1
+SELECT c.size, c.note FROM ledger.checkpoint c WHERE c.journal_id = $1 AND c.size >= $2
   AND NOT EXISTS (SELECT 1 FROM ledger.publication p WHERE p.journal_id = c.journal_id AND p.size = c.size)
 ORDER BY c.size
 """

@@ -12,6 +12,7 @@ from app.kernel.errors import Overloaded, Refusal
 from app.kernel.events import EventType
 from app.kernel.money import UNIT
 from app.orders.gather import MAX_PARTICIPANTS
+from app.orders.place import PlaceOrder
 from benchmarks.orders.floor import MONDAY, SATURDAY, SYMBOLS, Floor, floor
 
 
@@ -84,7 +85,7 @@ async def one_large_order(url: str, orders: int) -> None:
     print(f"  a $1 deposit waited {_longest(probe)}")
 
 
-async def _all_at_once(floor: Floor, commands: Sequence) -> int:
+async def _all_at_once(floor: Floor, commands: Sequence[PlaceOrder]) -> int:
     """Answers how many were refused."""
     answers = await asyncio.gather(*(floor.place(each) for each in commands), return_exceptions=True)
     refused = [each for each in answers if isinstance(each, BaseException)]

@@ -20,7 +20,7 @@ from app.kernel.errors import Refusal
 from app.kernel.events import EventType, NewEvent
 from app.kernel.money import UNIT
 from app.ledger.batch import Batch
-from app.ledger.postings import fund_house
+from app.ledger.cash_postings import fund_house
 from app.ledger.types import Entry
 from tests.world import World
 

@@ -207,7 +207,12 @@ async def case_rows(world: World) -> list[asyncpg.Record]:
 
 async def test_nobody_changes_a_close(database_url: str) -> None:
     async with running(database_url) as world:
-        for statement in ("UPDATE daily_close SET hash = ''", "DELETE FROM daily_close"):
+        for statement in (
+            "UPDATE daily_close SET hash = ''",
+            "DELETE FROM daily_close",
+            "UPDATE trial_balance_row SET debit = 0",
+            "DELETE FROM trial_balance_row",
+        ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await world.pool.execute(statement)
 
@@ -234,14 +239,57 @@ async def test_a_close_that_a_superuser_changed_is_not_the_one_in_the_log(databa
         await world.investor(100)
         await world.jump(noon(FRIDAY))
         await Keeping(world).bookkeeper.run_due()
+        assert "is not the one that the log tells of" in await found_wrong(world, database_url, change)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE trial_balance_row SET debit = debit + 1, credit = credit + 1", "is not the one that its close names"),
+        ("UPDATE trial_balance_row SET accounts = accounts + 1", "is not the one that its close names"),
+        ("DELETE FROM trial_balance_row WHERE kind = 3", "is not the one that its close names"),
+        ("UPDATE trial_balance_row SET position = position - 1", "is no close's"),
+    ],
+)
+async def test_a_trial_balance_that_a_superuser_changed_is_not_the_closes(
+    database_url: str, change: str, told: str
+) -> None:
+    async with running(database_url) as world:
+        await world.investor(100)
+        await world.jump(noon(MONDAY))
+        await world.investor(70)
+        await world.jump(noon(date(2026, 12, 2)))
+        await Keeping(world).bookkeeper.run_due()
+        assert told in await found_wrong(world, database_url, change)
+
+
+async def found_wrong(world: World, url: str, change: str) -> str:
+    """What is said last of a log with which nothing was wrong, once a superuser has made the change."""
+    await world.seal()
+    said: list[str] = []
+    assert await verify_all(url, world.seals, None, said.append)
+    root = await asyncpg.connect(url)
+    await root.execute(change)
+    await root.close()
+    assert not await verify_all(url, world.seals, None, said.append)
+    return said[-1]
+
+
+async def test_a_close_of_books_that_the_log_does_not_add_up_to_is_found(database_url: str) -> None:
+    """Whoever could change balances before the day was closed has the close itself say so."""
+    async with running(database_url) as world:
+        await world.investor(100)
+        root = await asyncpg.connect(database_url)
+        await root.execute("UPDATE ledger.account SET balance = balance + 7 WHERE kind = $1", Kind.SETTLED)
+        await root.execute("UPDATE ledger.account SET balance = balance - 7 WHERE kind = $1", Kind.FBO)
+        await root.close()
+        await world.jump(noon(MONDAY))
+        await Keeping(world).bookkeeper.run_due()
+        assert all(close.balanced for close in await Keeping(world).closes())
         await world.seal()
         said: list[str] = []
-        assert await verify_all(database_url, world.seals, None, said.append)
-        root = await asyncpg.connect(database_url)
-        await root.execute(change)
-        await root.close()
         assert not await verify_all(database_url, world.seals, None, said.append)
-        assert "is not the one that the log tells of" in said[-1]
+        assert "the trial balance of 2026-11-25 is not what the log adds up to" in said[-1]
 
 
 async def test_a_tenant_in_which_nothing_happened_has_nothing_to_close(database_url: str) -> None:

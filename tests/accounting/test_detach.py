@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 
 from app.archive import archive_all
+from app.kernel.errors import Refusal
 from app.ledger.audit import prove
+from app.proofs import verify_all
 from tests.accounting.keeping import Keeping, entries
 from tests.world import WEDNESDAY, World, running
 
@@ -45,3 +47,29 @@ async def test_nothing_is_detached_that_is_not_closed(database_url: str, tmp_pat
         [*_, said] = await archive(world, database_url, tmp_path)
         assert said == f"{not_closed}1,030 only, not up to 2,048; close them first."
         assert await world.pool.fetchval(at_hand) == 1_025
+
+
+async def test_the_books_of_a_close_outlive_its_entries(database_url: str, tmp_path: Path) -> None:
+    async with running(database_url) as world:
+        keeping = Keeping(world)
+        superuser = await asyncpg.connect(database_url)
+        await superuser.execute("UPDATE ledger.journal SET partition_size = 1024")
+        await superuser.close()
+        await world.investor(100)
+        before = await keeping.books()
+        for day in (27, 30):
+            await world.jump(WEDNESDAY.replace(day=day))
+            await world.investor(day)
+            await entries(world, 1_030)
+            await keeping.bookkeeper.run_due()
+        await world.seal()
+        async with world.pool.acquire() as connection:
+            await prove(connection, world.commits.journal, world.clock)
+        assert "agrees with the log" in (await archive(world, database_url, tmp_path))[0]
+        [first, *_] = await keeping.closes()
+        assert (first.position, first.hash) == (before.position, before.hash)
+        assert await keeping.books(before.position) == before
+        with pytest.raises(Refusal, match="is archived"):
+            await keeping.books(before.position + 1)
+        said: list[str] = []
+        assert await verify_all(database_url, world.seals, None, said.append, str(tmp_path))

@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from app.accounting.bookkeeper import TRY_AGAIN, Bookkeeper, asset_codes
+from app.accounting.business_days import ends_at
 from app.accounting.decide import Decide, approve
 from app.accounting.paper_custodian import PaperCustodian
 from app.accounting.propose import ProposeJournal, ProposeReversal, propose_journals, propose_reversals
@@ -15,11 +17,13 @@ from app.accounting.statement import KEPT_ELSEWHERE, read_statement
 from app.accounting.types import Break, Line
 from app.infra.database import EngineConnection
 from app.kernel.money import UNIT
+from app.ledger.audit import prove
 from app.ledger.chart import USD, Kind
 from app.ledger.types import Journal
 from app.market.types import Side
 from tests.accounting.keeping import ANN, BOB, Keeping, moving
 from tests.accounting.test_trial_balance import busy
+from tests.ledger.archiving import take_out
 from tests.world import WEDNESDAY, World, running
 
 pytestmark = pytest.mark.asyncio
@@ -236,3 +240,33 @@ async def test_several_who_listen_at_once_hear_everything_once(database_url: str
         assert (await keeping.reconcile()).breaks == []
         there = await world.pool.fetchval("SELECT count(*) FROM paper.custody_movement")
         assert there == 10, "one movement of the bank account for each deposit"
+
+
+async def test_what_is_archived_is_compared_with_no_file_and_holds_nothing_up(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Days that were closed and never reconciled: no file came, and their entries have left the log."""
+    root = await asyncpg.connect(database_url)
+    async with running(database_url) as world:
+        await root.execute("UPDATE ledger.journal SET partition_size = 5")
+        keeping, journal = Keeping(world), world.commits.journal
+        await world.investor(10)
+        early = await keeping.custodian.file(journal, None)
+        await world.jump(datetime(2026, 11, 30, 15, tzinfo=UTC))
+        for dollars in (20, 30, 40):
+            await world.investor(dollars)
+        await Bookkeeper(world.pool, world.writers, world.market, None, clock=world.clock).run_due()
+        await world.jump(datetime(2026, 12, 1, 15, tzinfo=UTC))
+        async with world.pool.acquire() as connection:
+            await prove(connection, journal, world.clock)
+        await take_out(database_url, journal.id, tmp_path, WEDNESDAY.replace(month=12, day=2))
+        assert await root.fetchval("SELECT archived_effective_at FROM ledger.journal_head") > ends_at(
+            date(2026, 11, 27)
+        )
+        await keeping.bookkeeper.run_due()
+        assert [run.business_date for run in await keeping.runs()] == [date(2026, 11, 30)]
+        statement = read_statement(early, "paper", await asset_codes(world.pool))
+        code, message = await keeping.refusal(reconcile, Reconcile(statement, ANN))
+        assert code == "FILE_INVALID"
+        assert "is archived" in message
+    await root.close()

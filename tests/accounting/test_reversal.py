@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.ledger.cash_postings import deposit, reversal, withdrawal
 from app.ledger.chart import USD, Kind, address, kind_of
-from app.ledger.postings import deposit, reversal, withdrawal
 from app.ledger.types import Journal, Leg
 
 JOURNAL = Journal(1, UUID(int=1), house=1, outside=2)

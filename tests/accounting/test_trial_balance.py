@@ -1,20 +1,20 @@
 """The trial balance: two equal columns, of now and of any position, and the same as the log adds up to."""
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-import app.accounting.balances as balances
 from app.accounting.balances import fetching, trial_balance_at, trial_balances_at
 from app.accounting.trial_balance import TrialBalance, TrialBalanceRow
 from app.kernel.money import UNIT, to_units
 from app.ledger.chart import USD, Kind, asset_of, kind_of
 from app.market.types import Side
 from tests.accounting.keeping import Keeping, moving
-from tests.world import World, running
+from tests.world import WEDNESDAY, World, running
 
 
 async def busy(world: World) -> Keeping:
@@ -68,43 +68,80 @@ async def test_it_is_what_the_log_adds_up_to_at_every_position(database_url: str
         assert (await keeping.books(0)).rows == []
 
 
-@pytest.mark.parametrize("worth", [0, 10**9])
 @pytest.mark.asyncio
-async def test_many_are_added_up_in_one_pass_by_either_way(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, worth: int
-) -> None:
-    monkeypatch.setattr(balances, "_WORTH", worth)
+async def test_it_is_that_also_between_closes_and_in_any_number_of_statements(database_url: str) -> None:
     async with running(database_url) as world:
         keeping = await busy(world)
-        statements: list[str] = []
-
-        async def counted(statement: str, *arguments: Any) -> Sequence[Any]:
-            statements.append(statement)
-            return await world.pool.fetch(statement, *arguments)
-
-        positions = [*range(await keeping.head(), -1, -3), 0]
-        found = await trial_balances_at(counted, world.commits.journal.id, positions)
-        assert found == {position: await replayed(world, position) for position in positions}
-        assert len(statements) == 2
+        for day in (27, 30):
+            await world.jump(WEDNESDAY.replace(day=day))
+            await keeping.bookkeeper.run_due()
+            await world.pass_time(200)
+            await world.investor(day)
+        for _ in range(20):
+            await moving(world, [world.clock.now()])
+        async with world.read() as api:
+            found = await trial_balances_at(fetching(api), world.commits.journal.id, range(await keeping.head() + 1))
+        assert len({close.position for close in await keeping.closes()}) == 2
+        assert found == {position: await replayed(world, position) for position in found}
 
 
 @pytest.mark.asyncio
-async def test_an_old_one_reads_no_entry_that_came_since(database_url: str) -> None:
+async def test_those_of_closes_are_read_in_one_statement_and_need_no_entry_nor_account(database_url: str) -> None:
+    """However many accounts and entries there are: an operator's read has a few seconds."""
+    async with running(database_url) as world:
+        keeping = await busy(world)
+        for day in (27, 30):
+            await world.jump(WEDNESDAY.replace(day=day))
+            await keeping.bookkeeper.run_due()
+        plans = Plans(world)
+        positions = [close.position for close in await keeping.closes()]
+        found = await trial_balances_at(plans.fetch, world.commits.journal.id, positions)
+        assert found == {position: await replayed(world, position) for position in positions}
+        assert len(plans.statements) == 2
+        assert not plans.about("transfer", "account")
+
+
+@pytest.mark.asyncio
+async def test_an_old_one_reads_no_account_nor_any_entry_that_came_since(database_url: str) -> None:
     async with running(database_url) as world:
         keeping = await busy(world)
         at, expected = await keeping.head(), await keeping.books()
-        accounts = await world.pool.fetchval("SELECT count(*) FROM ledger.account")
-        for _ in range(0, 40 * accounts, 1_000):
+        await world.jump(WEDNESDAY.replace(day=27))
+        await keeping.bookkeeper.run_due()
+        for _ in range(4):
             await moving(world, [world.clock.now()] * 1_000)
-        plans: list[str] = []
+        for position in (at, at - 2):
+            plans = Plans(world)
+            found = await trial_balances_at(plans.fetch, world.commits.journal.id, [position])
+            assert found == {position: await replayed(world, position)}
+            assert not plans.about("account_")
+            assert plans.rows_read < 1_000
+        assert expected == await keeping.books(at)
 
-        async def explained(statement: str, *arguments: Any) -> Sequence[Any]:
-            plans.extend(row[0] for row in await world.pool.fetch(f"EXPLAIN {statement}", *arguments))
-            return await world.pool.fetch(statement, *arguments)
 
-        found = await trial_balances_at(explained, world.commits.journal.id, [at])
-        assert found == {at: expected}
-        assert not [line for line in plans if "transfer" in line], "each account's newest entry is looked up, no others"
+class Plans:
+    """What statements do, told by the database."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.statements: list[str] = []
+        self.lines: list[str] = []
+
+    async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        self.statements.append(statement)
+        plan = await self._world.pool.fetch(f"EXPLAIN ANALYZE {statement}", *arguments)
+        self.lines += [row[0] for row in plan]
+        return await self._world.pool.fetch(statement, *arguments)
+
+    def about(self, *tables: str) -> list[str]:
+        """What was read of these tables."""
+        return [line for line in self.lines for table in tables if f" on {table}" in line]
+
+    @property
+    def rows_read(self) -> float:
+        """By all steps together, with what they threw away."""
+        found = re.findall(r"actual .*rows=([0-9.]+) loops|Removed by Filter: (\d+)", "\n".join(self.lines))
+        return sum(float(kept or removed) for kept, removed in found)
 
 
 @pytest.mark.asyncio

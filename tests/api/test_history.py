@@ -20,7 +20,7 @@ from app.kernel.principal import Role
 from app.ledger import audit
 from app.ledger.audit import Auditor, prove
 from app.ledger.batch import Batch
-from app.ledger.postings import deposit
+from app.ledger.cash_postings import deposit
 from app.ledger.types import Entry, Journal
 from resolvers import history as resolve_history
 from resolvers.ids import uuid_in

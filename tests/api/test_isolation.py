@@ -151,7 +151,7 @@ async def keep_books(world: World) -> None:
     keeping = Keeping(world)
     await keeping.reconcile()
     day = world.market.today()
-    await world.commits.submit(close_days, CloseDay(day, ends_at(day), await keeping.head(), "", [], []))
+    await world.commits.submit(close_days, CloseDay(day, ends_at(day), await keeping.books()))
 
 
 async def seal_two_blocks(world: World) -> None:

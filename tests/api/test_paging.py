@@ -140,13 +140,13 @@ async def books(situation: Situation) -> None:
     keeping, day = Keeping(world), date(2026, 11, 16)
     for number in range(7):
         on = day + timedelta(days=number)
-        await world.commits.submit(close_days, CloseDay(on, ends_at(on), 0, "", [], []))
+        await world.commits.submit(close_days, CloseDay(on, ends_at(on), await keeping.books(0)))
         lines = [Line(Kind.CASH, Kind.FIRM_BANK, USD, UNIT)]
         id_ = await world.commits.submit(propose_journals, ProposeJournal(lines, "A test", "ann"))
         await world.commits.submit(approve, Decide(id_, "bob"))
         await keeping.reconcile()
     on = world.market.today()
-    made = await world.commits.submit(close_days, CloseDay(on, ends_at(on), await keeping.head(), "", [], []))
+    made = await world.commits.submit(close_days, CloseDay(on, ends_at(on), await keeping.books()))
     assert made is not None
     situation.ids["close"] = encode_id("DailyClose", made.id)
 

@@ -1,7 +1,8 @@
 """Dividends and what venues tell late: waited for as long as it can come, and a case with the figures after that."""
 
 import json
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +10,14 @@ import pytest
 from app.accounting.decide import Decide, approve
 from app.accounting.propose import ProposeJournal, propose_journals
 from app.accounting.types import Line
+from app.corporate_actions import changed, dividend
 from app.corporate_actions.types import ActionKind, ActionStatus
 from app.kernel.errors import Refusal
 from app.kernel.money import UNIT
+from app.ledger.batch import Batch
 from app.ledger.chart import Kind
 from app.market.types import Side, TimeInForce
+from app.orders.entitled import Holding, holdings_before
 from app.venues.port import ReportKind
 from tests.accounting.keeping import ANN, BOB
 from tests.corporate_actions.company import MONDAY, Company, terms, units
@@ -74,6 +78,34 @@ async def test_who_sells_or_buys_on_the_ex_date_or_later_is_no_case(database_url
         await world.jump(WEDNESDAY.replace(month=12, day=15))
         await world.act()
         assert await cases(world) == []
+
+
+async def test_a_commit_looks_at_a_chunk_of_holders_however_few_of_them_are_paid(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dividend, "CHUNK", 2)
+    looked_at: list[int] = []
+
+    async def counted(batch: Batch, instrument: int, day: date, books: Sequence[int]) -> list[Holding]:
+        looked_at.append(len(books))
+        return await holdings_before(batch, instrument, day, books)
+
+    monkeypatch.setattr(changed, "holdings_before", counted)
+    async with running(database_url) as world:
+        ko = Company(world)
+        for quantity in ("0.001", "0.001", "10", "0.001"):
+            await ko.holder(quantity)
+        id_ = await ko.announce(ActionKind.DIVIDEND, terms(cash="1"), pay_date=PAID_ON)
+        await ko.take_effect(MONDAY)
+        for _ in range(5):
+            await ko.holder("5")
+        await world.jump(WEDNESDAY.replace(month=12, day=15))
+        await world.act()
+        assert (await ko.action(id_)).status is ActionStatus.COMPLETED
+        assert await world.pool.fetchval("SELECT count(*) FROM dividend_entitlement WHERE paid_at IS NOT NULL") == 1
+        assert looked_at == [2, 2, 2, 2, 1]
+        assert await cases(world) == []
+        await ko.check()
 
 
 async def test_a_journal_of_shares_that_waited_over_a_split_is_not_approved(database_url: str) -> None:

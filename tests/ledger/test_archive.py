@@ -1,7 +1,7 @@
 """Old partitions: written as Parquet, checked from there, taken out of the log behind snapshots."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from app.archive import archive_all, check_all
+from app.infra import embedded
 from app.infra.database import api_engine, reading
 from app.kernel.clock import ManualClock
 from app.kernel.events import EventType, NewEvent
@@ -22,6 +23,7 @@ from app.ledger.replay import replay
 from app.ledger.types import Entry, Leg
 from app.proof.seal import seal
 from app.replay import replay_journal
+from tests.conftest import fresh_database
 from tests.ledger.books import NOON, Books, books
 from tests.proof.publishing import new_seals
 
@@ -175,3 +177,39 @@ async def test_a_replay_from_an_archive_snapshot_notices_a_wrong_one(
     await superuser.execute("UPDATE ledger.snapshot SET balance = balance + 1 WHERE position = 3072")
     await superuser.close()
     assert (await replay(old.connection, old.journal.id)).disagreement is not None
+
+
+async def test_where_nothing_is_archived_nothing_is_said_to_be_complete(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert not await check_all(str(tmp_path / "a slip of the pen"), said.append)
+    assert said == [f"There is no archive in {tmp_path / 'a slip of the pen'}."]
+
+
+@pytest.fixture
+def other_url(postgres: embedded.Server, template: str) -> Iterator[str]:
+    """A second database."""
+    with fresh_database(postgres, template) as url:
+        yield url
+
+
+@pytest.mark.parametrize("size", [1024, 2048])
+async def test_the_archive_of_another_database_is_not_written_over(
+    old: Books, database_url: str, other_url: str, tmp_path: Path, size: int
+) -> None:
+    """Two that are told the same place by mistake: what the one has dropped is nowhere else."""
+    said: list[str] = []
+    assert await archive_all(database_url, str(tmp_path), LATER, SEALS, said.append, detached=True, drop=True)
+    before = {path: path.read_bytes() for path in files(tmp_path, "*.*")}
+    async with books(other_url) as found:
+        superuser = await asyncpg.connect(other_url)
+        await superuser.execute("UPDATE ledger.journal SET partition_size = $1", size)
+        await superuser.close()
+        bank = address(found.journal.outside, USD, Kind.FBO)
+        for _ in range(25):
+            await found.post(*[[Leg(bank, address(found.customers[0], USD, Kind.SETTLED), UNIT)]] * 100)
+        await seal(found.connection, SEALS, found.journal, NOON)
+        await prove(found.connection, found.journal, ManualClock(NOON))
+        assert not await archive_all(other_url, str(tmp_path), LATER, SEALS, said.append, detached=True, drop=True)
+        assert await found.connection.fetchval("SELECT min(position) FROM ledger.event") == 1
+    assert {path: path.read_bytes() for path in files(tmp_path, "*.*")} == before
+    assert await check_all(str(tmp_path), said.append)

@@ -13,7 +13,17 @@ import polars
 from obstore.store import ObjectStore
 
 from app.infra.database import EngineConnection
-from app.ledger.archive.parts import EVENTS, PART, TRANSFERS, File, Manifest, Part, put_manifest
+from app.ledger.archive.parts import (
+    EVENTS,
+    PART,
+    TRANSFERS,
+    ArchiveBroken,
+    File,
+    Manifest,
+    Part,
+    manifests,
+    put_manifest,
+)
 
 #: How often a partition is tried to be detached, a second apart.
 _ATTEMPTS: Final = 60
@@ -34,7 +44,16 @@ async def write_partition(
     to: int,
     told: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
-    """Write what stands past ``after`` up to ``to``, part by part, then the manifest. Writing it again is the same."""
+    """Write what stands past ``after`` up to ``to``, part by part, then the manifest. What is there already stays.
+
+    It may be what another database has dropped: whoever asks reads it back. Raises ``ArchiveBroken`` for something
+    else in its place.
+    """
+    for there in await manifests(store, journal_id):
+        if (there.after, there.to) == (after, to):
+            return there
+        if there.after < to and after < there.to:
+            raise ArchiveBroken(f"positions {after + 1:,} to {to:,} can't be written over what {there.path} is of")
     parts = []
     for start in range(after, to, PART):
         end = min(start + PART, to)
