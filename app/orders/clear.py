@@ -60,12 +60,14 @@ SELECT NOT EXISTS (SELECT 1 FROM customer_order WHERE journal_id = $1 AND instru
                    WHERE journal_id = $1 AND asset_id = $2 AND kind = ANY ($3::smallint[]) AND balance <> 0)
 """
 
+# Each by an index of what is open or unfinished, of which there is little.
 _SHARED_OUT = """
-SELECT NOT EXISTS (SELECT 1 FROM market_order m
-  WHERE journal_id = $1 AND instrument_id = $2 AND trade_date < $3
-    AND (ended_at IS NULL AND (time_in_force = 'DAY' OR expires_at <= $4)
-         OR filled_quantity <> allocated_quantity OR filled_amount <> allocated_amount
-         OR EXISTS (SELECT 1 FROM allocation_run r WHERE r.market_order_id = m.id)))
+SELECT NOT EXISTS (SELECT 1 FROM market_order WHERE journal_id = $1 AND instrument_id = $2 AND trade_date < $3
+                   AND ended_at IS NULL AND (time_in_force = 'DAY' OR expires_at <= $4))
+   AND NOT EXISTS (SELECT 1 FROM market_order WHERE journal_id = $1 AND instrument_id = $2 AND trade_date < $3
+                   AND (filled_quantity <> allocated_quantity OR filled_amount <> allocated_amount))
+   AND NOT EXISTS (SELECT 1 FROM allocation_run r JOIN market_order m ON m.id = r.market_order_id
+                   WHERE m.journal_id = $1 AND m.instrument_id = $2 AND m.trade_date < $3)
 """
 
 _SETTLED = """
