@@ -18,6 +18,7 @@ from app.ledger.books import journal_of, journals
 from app.ledger.reader import Reader, Task, reader
 from app.ledger.reading import read_stretch
 from app.ledger.replay import Replayed, bounds, compare, replay, stands_at
+from app.ledger.story import Story
 from resolvers.ids import uuid_in
 
 #: Positions that one process adds up at a time: a journal that has no more is not worth a second process.
@@ -65,7 +66,7 @@ async def replay_journal(url: str, journal_id: int, processes: int, progress: Pr
     async with _connected(url) as connection, one_moment(connection):
         archived, head = await bounds(connection, journal_id)
         edges = list(pairwise([*range(archived, head, PART), head]))
-        whole, processes = Stretch(), min(processes, len(edges))
+        whole, processes = Stretch(story=Story()), min(processes, len(edges))
         with ExitStack() as working:
             if processes > 1:
                 moment: str = await connection.fetchval("SELECT pg_export_snapshot()")
@@ -77,8 +78,7 @@ async def replay_journal(url: str, journal_id: int, processes: int, progress: Pr
                 found = await part
                 unknown = found.opening.keys() - whole.closing.keys()
                 whole.closing |= await stands_at(connection, journal_id, unknown, archived)
-                found.follow(whole)
-                whole = found
+                whole.go_on_with(found)
                 progress(to - archived, head - archived)
         disagreement = whole.disagreement or await compare(connection, journal_id, whole)
         return Replayed(whole.entries, len(whole.closing), disagreement)

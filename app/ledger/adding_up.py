@@ -141,14 +141,15 @@ class Stretch:
         if self.disagreement is None and first is not None:
             self.disagreement = first[1]
 
-    def follow(self, before: "Stretch") -> None:
-        """Check that this stretch follows from ``before``, and make one of both."""
-        ends = {} if before.story is None else before.story.closing
-        self.disagreement = before.disagreement or self.contradiction(before.closing, ends)
-        self.opening = self.opening | before.opening
-        self.closing = before.closing | self.closing
-        if self.story is not None:
-            self.story.closing = ends | self.story.closing
+    def go_on_with(self, part: "Stretch") -> None:
+        """Check that a part follows from this stretch, and make it a part of it."""
+        ends = {} if self.story is None else self.story.closing
+        self.disagreement = self.disagreement or part.contradiction(self.closing, ends)
+        self.closing.update(part.closing)
+        for account, opening in part.opening.items():
+            self.opening.setdefault(account, opening)
+        if part.story is not None:
+            ends.update(part.story.closing)
 
     def contradiction(self, stands: Mapping[int, Stand], ends: Mapping[int, int] | None = None) -> str | None:
         """The first thing that is wrong: an entry that does not follow, be it from how the accounts stood before; then

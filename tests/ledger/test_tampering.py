@@ -256,6 +256,17 @@ async def test_plain_tampering_is_noticed(
     assert any(each.disagreement for each in found)
 
 
+async def test_an_event_without_transfers_that_is_missing_where_a_part_ends_is_named(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.post([], [])
+    await tamper(database_url, "DELETE FROM ledger.event WHERE position = 10")
+    monkeypatch.setattr("app.replay.PART", 10)
+    found = await replay_journal(database_url, log.journal.id, 1, lambda *_: None)
+    told = "position 10: it does not follow from the event before it, or was recorded or marked wrongly"
+    assert found.disagreement == told
+
+
 @pytest.mark.parametrize("at", [1, 4, 9])
 async def test_a_stream_that_leaves_a_number_out_is_noticed_by_several_processes(
     log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch, at: int
