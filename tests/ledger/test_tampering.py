@@ -85,6 +85,21 @@ async def test_events_of_a_story_that_change_places_are_noticed(log: Books, data
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
 
 
+async def test_events_of_a_story_that_change_places_are_noticed_though_never_looked_at_together(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = log.customers[0]
+    await tamper(
+        database_url,
+        f"UPDATE ledger.event SET sequence = 99 WHERE book_id = {ann} AND sequence = 3",
+        f"UPDATE ledger.event SET sequence = 3 WHERE book_id = {ann} AND sequence = 2",
+        f"UPDATE ledger.event SET sequence = 2 WHERE book_id = {ann} AND sequence = 99",
+    )
+    monkeypatch.setattr(audit, "PART", 3)
+    assert await audited(log, again=True) is None
+    assert await audited(log, again=False) == "position 4: it does not follow from the last event of its book"
+
+
 async def test_the_auditor_notices_a_balance_that_was_changed_where_nothing_is_posted(
     log: Books, database_url: str
 ) -> None:
