@@ -1,13 +1,13 @@
 """``wealthgraph replay``: journals, or one account, added up again from the log alone, on every core."""
 
 import asyncio
-import multiprocessing
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
+from queue import SimpleQueue
 from uuid import UUID
 
 import asyncpg
@@ -15,12 +15,17 @@ import asyncpg
 from app.infra.database import ENGINE_ROLE, EngineConnection, one_moment
 from app.ledger.adding_up import Stretch
 from app.ledger.books import journal_of, journals
-from app.ledger.contradictions import events_contradict
-from app.ledger.replay import Replayed, bounds, compare, read_stretch, replay, stands_at
+from app.ledger.reader import Reader, Task, reader
+from app.ledger.reading import read_stretch
+from app.ledger.replay import Replayed, bounds, compare, replay, stands_at
+from app.ledger.story import Story
 from resolvers.ids import uuid_in
 
 #: Positions that one process adds up at a time: a journal that has no more is not worth a second process.
 PART = 200_000
+
+Edge = tuple[int, int]
+"""A part of the log: the positions past the one up to the other."""
 
 Progress = Callable[[int, int], None]
 """Told how many positions of how many are done."""
@@ -60,47 +65,45 @@ async def replay_journal(url: str, journal_id: int, processes: int, progress: Pr
     """A journal as of one moment: its parts are added up side by side, then each must follow from the one before."""
     async with _connected(url) as connection, one_moment(connection):
         archived, head = await bounds(connection, journal_id)
-        moment: str = await connection.fetchval("SELECT pg_export_snapshot()")
         edges = list(pairwise([*range(archived, head, PART), head]))
-        whole = Stretch()
-        with _workers(min(processes, len(edges))) as submit:
-            parts = [submit(url, moment, journal_id, after, to) for after, to in edges]
+        whole, processes = Stretch(story=Story()), min(processes, len(edges))
+        with ExitStack() as working:
+            if processes > 1:
+                moment: str = await connection.fetchval("SELECT pg_export_snapshot()")
+                task = Task(url, ENGINE_ROLE, moment, journal_id)
+                parts = working.enter_context(_on_processes(processes, task, edges))
+            else:
+                parts = (read_stretch(connection, journal_id, *edge) for edge in edges)
             for part, (_, to) in zip(parts, edges, strict=True):
-                found = await asyncio.wrap_future(part)
+                found = await part
                 unknown = found.opening.keys() - whole.closing.keys()
                 whole.closing |= await stands_at(connection, journal_id, unknown, archived)
-                found.follow(whole)
-                whole = found
+                whole.go_on_with(found)
                 progress(to - archived, head - archived)
         disagreement = whole.disagreement or await compare(connection, journal_id, whole)
         return Replayed(whole.entries, len(whole.closing), disagreement)
 
 
-Submit = Callable[[str, str, int, int, int], "Future[Stretch]"]
-
-
 @contextmanager
-def _workers(processes: int) -> Iterator[Submit]:
-    with ProcessPoolExecutor(max(processes, 1), multiprocessing.get_context("spawn")) as pool:
-        yield lambda *part: pool.submit(_part, *part)
+def _on_processes(processes: int, task: Task, edges: list[Edge]) -> Iterator[Iterator[Awaitable[Stretch]]]:
+    """The parts of the log in their order, read by several processes; each has a thread here that waits for it."""
+    idle: SimpleQueue[Reader] = SimpleQueue()
 
+    def read(edge: Edge) -> Stretch:
+        one = idle.get()
+        try:
+            return one.read(*edge)
+        finally:
+            idle.put(one)
 
-def _part(url: str, moment: str, journal_id: int, after: int, to: int) -> Stretch:
-    """What one process does: add up a part of the log as of the moment that all of them see."""
-
-    async def work() -> Stretch:
-        async with (
-            _connected(url) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
-            found = await read_stretch(connection, journal_id, after, to)
-            wrong = await events_contradict(connection, journal_id, after, to)
-            found.disagreement = found.disagreement or wrong
-            found.snapshots.clear()
-            return found
-
-    return asyncio.run(work())
+    with ThreadPoolExecutor(processes) as pool, ExitStack() as readers:
+        for _ in range(processes):
+            idle.put(readers.enter_context(reader(task)))
+        parts = [pool.submit(read, edge) for edge in edges]
+        try:
+            yield map(asyncio.wrap_future, parts)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 @asynccontextmanager

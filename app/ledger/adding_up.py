@@ -4,7 +4,7 @@ Thousands of transfers at a time, by columns: in polars, whose integers of 128 b
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ from polars import Int64, Int128, col
 
 from app.kernel.money import to_text
 from app.ledger.chart import MAY_BE_NEGATIVE, Kind, asset_of, book_of
+from app.ledger.story import Story, Wrong
 
 #: Each so many entries of an account are summed up in a snapshot.
 SNAPSHOT_EVERY = 1_000
@@ -24,6 +25,7 @@ _NEVER_NEGATIVE = [kind.value for kind in Kind if kind not in MAY_BE_NEGATIVE]
 _TRANSFER: Final = {
     "position": Int64(),
     "leg": Int64(),
+    "lateness": Int64(),
     "debit": Int64(),
     "debit_sequence": Int64(),
     "debit_balance": Int128(),
@@ -35,9 +37,6 @@ _TRANSFER: Final = {
 
 Stand = tuple[int, int]
 """An account's sequence number and its balance in units."""
-
-Wrong = tuple[int, str]
-"""A position, and what is wrong there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,12 @@ class Stretch:
     """What some positions add up to: how each account stood before its first entry, and after its last.
 
     Entries outside ``low`` to ``high`` (ids of ledger accounts) are left out. ``disagreement`` names the first entry
-    that does not follow from the one before it.
+    that does not follow from the one before it. Transfers are compared with the events of ``story``, if there is one.
     """
 
     low: int = -(2**63)
     high: int = 2**63 - 1
+    story: Story | None = None
     opening: dict[int, Opening] = field(default_factory=dict)
     closing: dict[int, Stand] = field(default_factory=dict)
     last: tuple[int, int] = (0, 0)
@@ -79,9 +79,15 @@ class Stretch:
         """How many there were: each transfer is one in two accounts."""
         return sum(closing[0] - self.opening[account].stand[0] for account, closing in self.closing.items())
 
+    @property
+    def wrong(self) -> str | None:
+        """The first thing that was found wrong: of the entries, then of the events."""
+        told = None if self.story is None else self.story.disagreement
+        return self.disagreement or (told and told[1])
+
     def read(self, lines: bytes) -> None:
-        """Go on with transfers, oldest first: a line each, with tabs between position, leg, debit account, its sequence
-        and balance, credit account, its sequence and balance, and the amount (balances and amount with 8 decimals)."""
+        """Go on with transfers, oldest first: a line each, with tabs between position, leg, lateness, debit account,
+        its sequence and balance, credit account, its sequence and balance, and the amount (sums with 8 decimals)."""
         if not lines:
             return
         try:
@@ -97,6 +103,8 @@ class Stretch:
         wrong = [] if self.low == self.high else self._legs(transfers)
         self._object([*wrong, *_impossible(transfers), *self._go_on(_entries(transfers, self.low, self.high))])
         self.last = transfers["position"][-1], transfers["leg"][-1]
+        if self.story is not None:
+            self.story.compare(transfers)
 
     def _legs(self, transfers: polars.DataFrame) -> Iterable[Wrong]:
         """The transfers of a transaction are numbered from 1. (In the log of one account not all of them are there.)"""
@@ -108,19 +116,20 @@ class Stretch:
 
     def _go_on(self, entries: polars.DataFrame) -> Iterable[Wrong]:
         """Each entry has to follow from the one before it, and the first of an account from what was read before."""
-        same = col("account") == col("account").shift(1)
+        same = (col("account") == col("account").shift(1)).fill_null(value=False)
+        follows = (col("sequence").shift(1) == col("sequence") - 1) & (col("balance").shift(1) == col("follows_from"))
         entries = entries.with_columns(
-            first=~same.fill_null(value=False), last=col("account").ne_missing(col("account").shift(-1))
+            first=~same, last=col("account").ne_missing(col("account").shift(-1)), wrong=same & ~follows
         )
-        follows = (col("stood_after") == col("sequence") - 1) & (col("stood_at") == col("follows_from"))
-        entries = entries.with_columns(stood_after=col("sequence").shift(1), stood_at=col("balance").shift(1))
-        for row in entries.filter(col("first") | ~follows).iter_rows(named=True):
-            account, needed = row["account"], (row["sequence"] - 1, row["follows_from"])
-            found = self.closing.get(account) if row["first"] else (row["stood_after"], row["stood_at"])
+        firsts = entries.filter("first").select("account", "position", "sequence", "follows_from")
+        for account, position, sequence, balance in firsts.iter_rows():
+            found, needed = self.closing.get(account), (sequence - 1, balance)
             if found is None:
-                self.opening[account] = Opening(row["position"], needed)
+                self.opening[account] = Opening(position, needed)
             elif found != needed:
-                yield row["position"], _differs(account, row["position"], found, needed)
+                yield position, _differs(account, position, found, needed)
+        if entries["wrong"].any():
+            yield from _misfits(entries)
         stands = entries.filter("last").select("account", "sequence", "balance")
         self.closing.update((account, (sequence, balance)) for account, sequence, balance in stands.iter_rows())
         summed_up = entries.filter(col("sequence") % SNAPSHOT_EVERY == 0).sort("place")
@@ -132,23 +141,30 @@ class Stretch:
         if self.disagreement is None and first is not None:
             self.disagreement = first[1]
 
-    def follow(self, before: "Stretch") -> None:
-        """Check that this stretch follows from ``before``, and make one of both."""
-        self.disagreement = before.disagreement or self.contradiction(before.closing) or self.disagreement
-        self.opening = self.opening | before.opening
-        self.closing = before.closing | self.closing
+    def go_on_with(self, part: "Stretch") -> None:
+        """Check that a part follows from this stretch, and make it a part of it."""
+        ends = {} if self.story is None else self.story.closing
+        self.disagreement = self.disagreement or part.contradiction(self.closing, ends)
+        self.closing.update(part.closing)
+        for account, opening in part.opening.items():
+            self.opening.setdefault(account, opening)
+        if part.story is not None:
+            ends.update(part.story.closing)
 
-    def contradiction(self, stands: dict[int, Stand]) -> str | None:
-        """The first entry that does not follow from how the accounts stood before."""
+    def contradiction(self, stands: Mapping[int, Stand], ends: Mapping[int, int] | None = None) -> str | None:
+        """The first thing that is wrong: an entry that does not follow, be it from how the accounts stood before; then
+        an event that does not, be it from how the books' streams ended (``ends``)."""
         wrong = [
             (opening.position, account)
             for account, opening in self.opening.items()
             if stands.get(account, (0, 0)) != opening.stand
         ]
-        if not wrong:
-            return None
-        position, account = min(wrong)
-        return _differs(account, position, stands.get(account, (0, 0)), self.opening[account].stand)
+        if wrong:
+            position, account = min(wrong)
+            return _differs(account, position, stands.get(account, (0, 0)), self.opening[account].stand)
+        if self.story is not None:
+            self.story.begin(ends or {})
+        return self.wrong
 
 
 def _entries(transfers: polars.DataFrame, low: int, high: int) -> polars.DataFrame:
@@ -165,7 +181,17 @@ def _entries(transfers: polars.DataFrame, low: int, high: int) -> polars.DataFra
         )
         for number, side, sign in ((0, "debit", 1), (1, "credit", -1))
     ]
-    return polars.concat(sides).filter(col("account").is_between(low, high)).sort("account", "place")
+    both = polars.concat(sides).filter(col("account").is_between(low, high))
+    # Twice by one column is quicker than once by two.
+    return both.sort("place").sort("account", maintain_order=True)
+
+
+def _misfits(entries: polars.DataFrame) -> Iterable[Wrong]:
+    """Entries that do not follow from the one before them in their account."""
+    beside = entries.with_columns(stood_after=col("sequence").shift(1), stood_at=col("balance").shift(1))
+    wrong = beside.filter("wrong").select("account", "position", "sequence", "follows_from", "stood_after", "stood_at")
+    for account, position, sequence, balance, stood_after, stood_at in wrong.iter_rows():
+        yield position, _differs(account, position, (stood_after, stood_at), (sequence - 1, balance))
 
 
 def _impossible(transfers: polars.DataFrame) -> Iterable[Wrong]:

@@ -17,8 +17,9 @@ from app.kernel.clock import Clock
 from app.kernel.money import to_decimal
 from app.ledger.adding_up import Snapshot, Stretch, describe
 from app.ledger.books import journals
-from app.ledger.contradictions import events_contradict, head_contradicts, rows_contradict, units
-from app.ledger.replay import bounds, read_stretch, stands_at
+from app.ledger.contradictions import head_contradicts, rows_contradict, units
+from app.ledger.reading import read_stretch
+from app.ledger.replay import bounds, ends_at, stands_at
 from app.ledger.types import Journal
 
 log = structlog.get_logger(__name__)
@@ -106,8 +107,8 @@ async def restart(connection: EngineConnection, journal_id: int, at: datetime) -
 async def _add_up(connection: EngineConnection, journal_id: int, start: int, end: int) -> tuple[Stretch, str | None]:
     found = await read_stretch(connection, journal_id, start, end)
     before = await stands_at(connection, journal_id, found.opening, start)
-    wrong = found.contradiction(before) or found.disagreement
-    wrong = wrong or await events_contradict(connection, journal_id, start, end)
+    ends = await ends_at(connection, journal_id, found.story.opening if found.story else {}, start)
+    wrong = found.contradiction(before, ends)
     wrong = wrong or await _snapshots_contradict(connection, journal_id, start, end, found.snapshots)
     return found, wrong
 

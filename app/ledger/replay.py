@@ -1,6 +1,6 @@
 """Re-derives balances from the log alone and says whether the books agree. Reads one snapshot; changes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,10 +9,8 @@ from app.kernel.errors import Refusal
 from app.kernel.money import to_units
 from app.ledger.adding_up import Stand, Stretch
 from app.ledger.chart import accounts_of
-from app.ledger.contradictions import events_contradict, head_contradicts, rows_contradict, units
-
-#: Bytes of the log that are added up at a time: some 40,000 transfers.
-_AT_A_TIME = 4_000_000
+from app.ledger.contradictions import head_contradicts, rows_contradict, units
+from app.ledger.reading import read_account, read_stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,7 @@ async def replay(
         if book is None:
             whole = await read_stretch(connection, journal_id, archived, head)
             before = await stands_at(connection, journal_id, whole.opening, archived)
-            whole.disagreement = whole.contradiction(before) or whole.disagreement
-            disagreement = whole.disagreement or await events_contradict(connection, journal_id, archived, head)
-            disagreement = disagreement or await compare(connection, journal_id, whole)
+            disagreement = whole.contradiction(before) or await compare(connection, journal_id, whole)
             return Replayed(whole.entries, len(whole.closing), disagreement)
         after = head if from_snapshots else archived
         if at_most is not None:
@@ -70,48 +66,6 @@ async def bounds(connection: EngineConnection, journal_id: int) -> tuple[int, in
     return row["archived"], row["position"]
 
 
-async def read_stretch(
-    connection: EngineConnection,
-    journal_id: int,
-    after: int,
-    to: int,
-    account: int | None = None,
-    told: Callable[[int], None] = lambda _: None,
-) -> Stretch:
-    """Add up the positions past ``after`` up to ``to``, of one account if one is named.
-
-    ``told`` is called now and then with how many transfers were read since it was called before.
-    """
-    found = Stretch() if account is None else Stretch(account, account)
-    read = bytearray()
-    failures: list[Exception] = []
-
-    async def take(data: bytes) -> None:
-        read.extend(data)
-        if len(read) > _AT_A_TIME:
-            end = read.rindex(b"\n") + 1
-            try:
-                if not failures:
-                    add_up(bytes(read[:end]))
-            except Exception as error:  # noqa: BLE001  raised in here, the driver would wait for ever
-                failures.append(error)
-            del read[:end]
-
-    def add_up(lines: bytes) -> None:
-        found.read(lines)
-        told(lines.count(b"\n"))
-
-    if account is None:
-        await connection.copy_from_query(f"{_LOG} {_IN_ORDER}", journal_id, after, to, output=take)
-    else:
-        await connection.copy_from_query(_LOG_OF_ACCOUNT, journal_id, after, to, account, output=take)
-    if failures:
-        raise failures[0]
-    if read:
-        add_up(bytes(read))
-    return found
-
-
 async def stands_at(
     connection: EngineConnection, journal_id: int, accounts: Iterable[int], position: int
 ) -> dict[int, Stand]:
@@ -125,6 +79,16 @@ async def stands_at(
         position,
     )
     return {account: (sequence, found) for account, sequence, balance in rows if (found := units(balance)) is not None}
+
+
+async def ends_at(
+    connection: EngineConnection, journal_id: int, opening: Mapping[int, tuple[int, int]], position: int
+) -> dict[int, int]:
+    """The numbers of the last events of books' streams up to a position, before the ones that ``opening`` names; of
+    which there is none is left out."""
+    books, firsts = list(opening), [sequence for _, sequence in opening.values()]
+    rows = await connection.fetch(_ENDS, journal_id, books, firsts, position) if position else []
+    return {row["book_id"]: row["sequence"] for row in rows}
 
 
 async def compare(connection: EngineConnection, journal_id: int, replayed: Stretch) -> str | None:
@@ -168,12 +132,11 @@ async def _replay_book(connection: EngineConnection, journal_id: int, book: int,
     for account in await _accounts_in_log(connection, journal_id, low, high):
         snapshot = await connection.fetchrow(_SNAPSHOT, account, after)
         start = 0 if snapshot is None else snapshot["position"]
-        found = await read_stretch(connection, journal_id, start, to, account)
+        found = await read_account(connection, journal_id, account, start, to)
         before = {} if snapshot is None else {account: (snapshot["sequence"], to_units(snapshot["balance"]))}
-        found.disagreement = found.contradiction(before) or found.disagreement
         entries += found.entries
         whole.closing |= before | found.closing
-        whole.disagreement = whole.disagreement or found.disagreement
+        whole.disagreement = whole.disagreement or found.contradiction(before)
     disagreement = whole.disagreement or await compare(connection, journal_id, whole)
     return Replayed(entries, len(whole.closing), disagreement)
 
@@ -182,14 +145,13 @@ async def _accounts_in_log(connection: EngineConnection, journal_id: int, low: i
     return [row[0] for row in await connection.fetch(_ACCOUNTS, journal_id, low, high)]
 
 
-_LOG = """
-SELECT position, leg, debit_account_id, debit_sequence, debit_balance,
-       credit_account_id, credit_sequence, credit_balance, amount
-FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3
+#: By the index of each stream: an event that is told later has a higher number.
+_ENDS = """
+SELECT o.book_id, last.sequence FROM unnest($2::bigint[], $3::bigint[]) AS o(book_id, sequence), LATERAL (
+  SELECT e.sequence FROM ledger.event e
+  WHERE e.journal_id = $1 AND e.book_id = o.book_id AND e.sequence < o.sequence AND e.position <= $4
+  ORDER BY e.sequence DESC LIMIT 1) AS last
 """
-_IN_ORDER = "ORDER BY position, leg"
-#: No transfer has one account on both sides; each side has its index.
-_LOG_OF_ACCOUNT = f"{_LOG} AND debit_account_id = $4 UNION ALL {_LOG} AND credit_account_id = $4 {_IN_ORDER}"
 #: Whatever the rows of accounts say: from each account to the next one, so that its entries are not read for it.
 _ACCOUNTS = """
 WITH RECURSIVE debits(id) AS (

@@ -25,7 +25,7 @@ def main() -> None:
     for part in PARTS:
         if part not in asked.parts:
             continue
-        with stage(settled=part in {"throughput", "journals"}) as (_, url):
+        with stage(settled=part in {"throughput", "journals"}) as (server, url):
             match part:
                 case "throughput":
                     throughput.run(url, asked.seconds)
@@ -34,7 +34,7 @@ def main() -> None:
                 case "plans":
                     uvloop.run(plans.run(url))
                 case "replay":
-                    replays.run(url, asked.entries // 5)
+                    replays.run(server, url, asked.entries // 5)
                 case "history":
                     uvloop.run(history.run(url, asked.entries))
 

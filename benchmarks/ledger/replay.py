@@ -4,23 +4,31 @@ import asyncio
 import resource
 import time
 
+from app.infra.embedded import Server
 from app.replay import replay_journal
+from benchmarks.cpu import server_cpu
 from benchmarks.ledger.synthetic import make_up
 
 
-def run(url: str, entries: int) -> None:
-    """Print entries per second (two to a transfer), and per second of CPU of ours."""
+def run(server: Server, url: str, entries: int) -> None:
+    """Print entries (two to a transfer) per second, and per second of all CPU: ours and PostgreSQL's."""
     journal, _ = asyncio.run(make_up(url, entries // 2, "Replay"))
     print(f"\nReplay of {entries:,} entries, every balance, sequence, clock and row checked:")
     for processes in (1, 2):
-        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        ours, theirs, started = _our_cpu(), server_cpu(server), time.perf_counter()
         found = asyncio.run(replay_journal(url, journal.id, processes, lambda *_: None))
-        took = time.perf_counter() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took, ours, theirs = time.perf_counter() - started, _our_cpu() - ours, server_cpu(server) - theirs
         assert found.disagreement is None, found.disagreement
         assert found.entries == entries
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        each = 1e6 / (found.entries / 2)
         print(
-            f"  {processes} process{'es' if processes > 1 else '  '}: {found.entries / took:,.0f} entries/s"
-            f" ({found.entries / cpu:,.0f} for each second of CPU beside PostgreSQL's)"
+            f"  {processes} process{'es' if processes > 1 else '  '}: {found.entries / took:,.0f} entries/s;"
+            f" {found.entries / (ours + theirs):,.0f} for each second of CPU"
+            f" (a transfer takes {ours * each:.2f} µs of ours and {theirs * each:.2f} of PostgreSQL's)"
         )
+
+
+def _our_cpu() -> float:
+    """Of this process and those that it had work."""
+    told = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in told)

@@ -27,6 +27,7 @@ from app.ledger.chart import USD, Kind, address
 from app.ledger.post import post
 from app.ledger.replay import replay
 from app.ledger.types import Entry, Leg, Posted
+from app.replay import replay_journal
 from tests.ledger.archiving import take_out
 from tests.ledger.books import NOON, Books, books
 from tests.proof.publishing import new_seals
@@ -93,6 +94,15 @@ async def test_what_is_dated_back_right_behind_an_archive_is_no_disagreement(
     else:
         await restart(log.connection, log.journal.id, NOON)
         assert (await prove(log.connection, log.journal, CLOCK)).disagreement is None
+
+
+async def test_what_is_dated_back_where_a_part_begins_is_no_disagreement(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deposit(log, NOON + HOUR)
+    await deposit(log, NOON + 2 * HOUR, NOON)
+    monkeypatch.setattr("app.replay.PART", 1)
+    assert (await replay_journal(database_url, log.journal.id, 1, lambda *_: None)).disagreement is None
 
 
 async def test_a_balance_at_an_effective_time_that_is_archived_is_right_or_refused(

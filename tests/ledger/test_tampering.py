@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -14,8 +15,11 @@ from app.ledger import audit
 from app.ledger.adding_up import Stretch
 from app.ledger.audit import Auditor, prove, restart
 from app.ledger.chart import USD, Kind, address
-from app.ledger.replay import read_stretch, replay
+from app.ledger.reader import Task
+from app.ledger.reading import read_stretch
+from app.ledger.replay import replay
 from app.ledger.types import Journal, Leg
+from app.replay import replay_journal
 from tests.ledger.books import NOON, Books, books
 
 pytestmark = pytest.mark.asyncio
@@ -79,6 +83,21 @@ async def test_events_of_a_story_that_change_places_are_noticed(log: Books, data
         f"UPDATE ledger.event SET sequence = 2 WHERE book_id = {ann} AND sequence = 99",
     )
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+async def test_events_of_a_story_that_change_places_are_noticed_though_never_looked_at_together(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = log.customers[0]
+    await tamper(
+        database_url,
+        f"UPDATE ledger.event SET sequence = 99 WHERE book_id = {ann} AND sequence = 3",
+        f"UPDATE ledger.event SET sequence = 3 WHERE book_id = {ann} AND sequence = 2",
+        f"UPDATE ledger.event SET sequence = 2 WHERE book_id = {ann} AND sequence = 99",
+    )
+    monkeypatch.setattr(audit, "PART", 3)
+    assert await audited(log, again=True) is None
+    assert await audited(log, again=False) == "position 4: it does not follow from the last event of its book"
 
 
 async def test_the_auditor_notices_a_balance_that_was_changed_where_nothing_is_posted(
@@ -222,17 +241,68 @@ async def test_entries_past_the_head_are_noticed_by_replay(log: Books, database_
         "UPDATE ledger.event SET effective_at = effective_at - interval '1 second' WHERE position = 4",
         "UPDATE ledger.transfer SET debit_balance = debit_balance + 1 WHERE position = 4",
         "UPDATE ledger.transfer SET lateness = 2 WHERE position = 4",
+        "UPDATE ledger.event SET lateness = 1 WHERE position = 4",
+        "UPDATE ledger.event SET latest_effective_at = latest_effective_at + interval '1 second' WHERE position = 4",
+        "UPDATE ledger.event SET recorded_at = '1969-01-01Z', effective_at = '1969-01-01Z',"
+        " latest_effective_at = '1969-01-01Z' WHERE position = 1",
+        "DELETE FROM ledger.event WHERE position = 1",
+        "DELETE FROM ledger.event WHERE position = 9",
+        "UPDATE ledger.event SET sequence = sequence + 7 WHERE position = 9",
+        "ALTER TABLE ledger.event ALTER recorded_at DROP NOT NULL;"
+        " UPDATE ledger.event SET recorded_at = NULL WHERE position = 4",
         "UPDATE ledger.account SET sequence = sequence + 1 WHERE kind = 3",
         "DELETE FROM ledger.account WHERE kind = 3",
     ],
 )
-async def test_plain_tampering_is_noticed(log: Books, database_url: str, statement: str) -> None:
+@pytest.mark.parametrize("part", [1, 4, 100_000])
+async def test_plain_tampering_is_noticed(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch, statement: str, part: int
+) -> None:
+    """However the log is cut into parts."""
+    monkeypatch.setattr("app.ledger.reading._POSITIONS", part)
+    monkeypatch.setattr("app.replay.PART", part)
+    monkeypatch.setattr(audit, "PART", part)
+    assert (await replay_journal(database_url, log.journal.id, 1, lambda *_: None)).disagreement is None
     await tamper(database_url, statement)
     assert await replayed(log) is not None
-    assert await audited(log, again=True) is not None
+    assert (await replay_journal(database_url, log.journal.id, 1, lambda *_: None)).disagreement is not None
+    await restart(log.connection, log.journal.id, NOON)
+    found = [await prove(log.connection, log.journal, CLOCK) for _ in range(11)]
+    assert any(each.disagreement for each in found)
 
 
-LINE = "4\t1\t{debit}\t1\t{balance}\t{credit}\t1\t{amount}\t{amount}\n"
+async def test_an_event_without_transfers_that_is_missing_where_a_part_ends_is_named(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.post([], [])
+    await tamper(database_url, "DELETE FROM ledger.event WHERE position = 10")
+    monkeypatch.setattr("app.replay.PART", 10)
+    found = await replay_journal(database_url, log.journal.id, 1, lambda *_: None)
+    told = "position 10: it does not follow from the event before it, or was recorded or marked wrongly"
+    assert found.disagreement == told
+
+
+@pytest.mark.parametrize("at", [1, 4, 9])
+async def test_a_stream_that_leaves_a_number_out_is_noticed_by_several_processes(
+    log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr("app.replay.PART", 2)
+    found = await replay_journal(database_url, log.journal.id, 2, lambda *_: None)
+    assert (found.entries, found.disagreement) == (18, None)
+    await tamper(database_url, f"UPDATE ledger.event SET sequence = sequence + 7 WHERE position = {at}")
+    found = await replay_journal(database_url, log.journal.id, 2, lambda *_: None)
+    assert found.disagreement == f"position {at}: it does not follow from the last event of its book"
+
+
+async def test_a_process_that_fails_is_heard_of(log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.replay.PART", 2)
+    monkeypatch.setattr("app.replay.Task", lambda *given: replace(Task(*given), moment="00000000-00000000-1"))
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError, match="has failed"):
+            await replay_journal(database_url, log.journal.id, 2, lambda *_: None)
+
+
+LINE = "4\t1\t0\t{debit}\t1\t{balance}\t{credit}\t1\t{amount}\t{amount}\n"
 
 
 # Asked of the pure part: over COPY, what it raises in the callback is never heard of, and the auditor hangs for good.
@@ -283,7 +353,7 @@ async def test_an_account_of_no_kind_is_a_disagreement(
     log: Books, database_url: str, monkeypatch: pytest.MonkeyPatch, who: str, kind: int
 ) -> None:
     """In the middle of COPY, too, where whatever raises would leave the auditor waiting for ever."""
-    monkeypatch.setattr("app.ledger.replay._AT_A_TIME", 100)
+    monkeypatch.setattr("app.ledger.reading._AT_A_TIME", 100)
     made_up = address(log.customers[0], USD, Kind.SETTLED) & ~31 | kind
     await tamper(database_url, f"UPDATE ledger.transfer SET credit_account_id = {made_up} WHERE position IN (4, 7)")
     async with asyncio.timeout(10):
@@ -306,14 +376,16 @@ async def test_money_from_an_account_below_all_others_is_noticed(log: Books, dat
 
 
 async def test_what_fails_while_the_log_is_read_is_heard_of(log: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.ledger.replay._AT_A_TIME", 100)
+    monkeypatch.setattr("app.ledger.reading._AT_A_TIME", 100)
 
-    def told(_: int) -> None:
+    def fail(*_: object) -> None:
         raise BrokenPipeError
 
     async with asyncio.timeout(10):
-        with pytest.raises(BrokenPipeError):
-            await read_stretch(log.connection, log.journal.id, 0, 9, told=told)
+        with monkeypatch.context() as failing:
+            failing.setattr(Stretch, "read", fail)
+            with pytest.raises(BrokenPipeError):
+                await read_stretch(log.connection, log.journal.id, 0, 9)
         assert await replayed(log) is None, "the connection can be used on"
 
 

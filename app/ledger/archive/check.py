@@ -4,12 +4,12 @@ and that the log goes on with the balances that it adds up to."""
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 
 import obstore
 import polars
 from obstore.store import ObjectStore
+from polars import Int64
 
 from app.infra.database import EngineConnection
 from app.kernel.money import to_text
@@ -17,6 +17,7 @@ from app.ledger.adding_up import Stand, Stretch, describe
 from app.ledger.archive.parts import ArchiveBroken, File, Manifest, Part, manifests
 from app.ledger.archived import archived_position
 from app.ledger.contradictions import units
+from app.ledger.story import Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,14 @@ class ArchiveChecked:
 
 async def check_archive(store: ObjectStore, journal_id: int, until: int | None = None) -> ArchiveChecked:
     """Read a journal's whole archive, or what goes up to a position, and add it up from the first position on."""
-    whole, story, to = Stretch(), Story(), 0
+    whole, to = Stretch(story=Story()), 0
     try:
         for manifest in await manifests(store, journal_id):
             if until is not None and to >= until:
                 break
             if manifest.after != to:
                 raise ArchiveBroken(f"position {to + 1} and what follows are missing: next comes {manifest.path}")
-            await add_up(store, manifest, whole, story)
+            await add_up(store, manifest, whole)
             to = manifest.to
         wrong = whole.contradiction({})
     except ArchiveBroken as broken:
@@ -68,40 +69,18 @@ async def balances_contradict(connection: EngineConnection, store: ObjectStore, 
 
 
 _SNAPSHOTS = "SELECT account_id, sequence, balance FROM ledger.snapshot WHERE journal_id = $1 AND position = $2"
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _STORY = ("position", "book_id", "sequence", "recorded_at", "effective_at", "lateness")
 
 
-@dataclass(slots=True)
-class Story:
-    """How far the events were read that were read so far: of each book's stream, and by both clocks."""
-
-    recorded_at: datetime = _BEGINNING
-    effective_at: datetime = _BEGINNING
-    sequences: dict[int, int] = field(default_factory=dict)
-
-    def read(self, events: polars.DataFrame) -> None:
-        """Go on with events, oldest first. Raises ``ArchiveBroken`` at the first that does not follow."""
-        for row in events.select(_STORY).iter_rows():
-            position, book, sequence, recorded_at, effective_at, lateness = row
-            behind = self.effective_at - effective_at if effective_at < self.effective_at else timedelta()
-            late = 0 if not behind else 1 if behind <= timedelta(minutes=1) else 2
-            follows = sequence == self.sequences.get(book, 0) + 1
-            if not follows or recorded_at < self.recorded_at or lateness != late:
-                raise ArchiveBroken(f"position {position}: the event does not follow from those before it")
-            self.sequences[book] = sequence
-            self.recorded_at, self.effective_at = recorded_at, max(self.effective_at, effective_at)
-
-
-async def add_up(store: ObjectStore, manifest: Manifest, found: Stretch, story: Story | None = None) -> None:
-    """Read one partition and go on adding up with it. Raises ``ArchiveBroken``."""
+async def add_up(store: ObjectStore, manifest: Manifest, found: Stretch) -> None:
+    """Read one partition and go on adding up with it, and with its story if it has one. Raises ``ArchiveBroken``."""
     async for part, events, transfers in read_parts(store, manifest):
         _check_events(part, events)
-        if story is not None:
-            story.read(events)
+        if found.story is not None:
+            found.story.go_on(events.select(_STORY).with_columns(polars.col("recorded_at", "effective_at").cast(Int64)))
         found.read(lines_of(transfers))
-        if found.disagreement:
-            raise ArchiveBroken(found.disagreement)
+        if found.wrong:
+            raise ArchiveBroken(found.wrong)
 
 
 async def read_parts(
@@ -121,7 +100,7 @@ async def read_parts(
 def lines_of(transfers: polars.DataFrame) -> bytes:
     """Transfers as ``Stretch`` reads them."""
     columns = [
-        "position", "leg", "debit_account_id", "debit_sequence", "debit_balance",
+        "position", "leg", "lateness", "debit_account_id", "debit_sequence", "debit_balance",
         "credit_account_id", "credit_sequence", "credit_balance", "amount",
     ]  # fmt: skip
     return transfers.select(columns).write_csv(include_header=False, separator="\t").encode()
