@@ -147,12 +147,13 @@ class Journal:
         )
         return [Delivery(Place(row["era"], row["sequence"]), _message(row["raw"])) for row in rows]
 
-    async def sent(self, sequence: int) -> Message | None:
-        """What was sent under this number in the present era."""
+    async def sent(self, place: Place) -> Message | None:
+        """What was sent there."""
         raw = await self._pool.fetchval(
-            "SELECT m.raw FROM fix.message m JOIN fix.session s ON s.id = m.session_id AND s.era = m.era"
-            " WHERE (s.sender, s.target, s.qualifier) = ($1, $2, $3) AND m.direction = 'OUT' AND m.sequence = $4",
-            *(self.session.sender, self.session.target, self.session.qualifier, sequence),
+            "SELECT m.raw FROM fix.message m JOIN fix.session s ON s.id = m.session_id"
+            " WHERE (s.sender, s.target, s.qualifier) = ($1, $2, $3) AND m.direction = 'OUT'"
+            " AND (m.era, m.sequence) = ($4, $5)",
+            *(self.session.sender, self.session.target, self.session.qualifier, place.era, place.sequence),
         )
         return None if raw is None else _message(raw)
 
