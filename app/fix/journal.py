@@ -40,8 +40,6 @@ WITH owner AS (
 )
 SELECT count(*) FROM owner"""
 
-_NEXT_ERA: Final = 1 << 30
-
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
@@ -136,23 +134,24 @@ class Journal:
         self, direction: Direction, cl_ord_id: str, types: Sequence[str], before: Place | None = None
     ) -> list[Delivery]:
         """Messages with this ClOrdID, or this one followed by a dot and more, in order: an order's and its changes'."""
-        until = before or Place(_NEXT_ERA, 0)
+        # By the name alone, and put in order here: a plan made when the journal was small would else walk all of it.
         rows = await self._pool.fetch(
             "SELECT m.era, m.sequence, m.raw FROM fix.message m JOIN fix.session s ON s.id = m.session_id"
             " WHERE (s.sender, s.target, s.qualifier) = ($1, $2, $3) AND m.direction = $4 AND m.type = ANY ($5)"
-            " AND (m.cl_ord_id = $6 OR (m.cl_ord_id >= $6 || '.' AND m.cl_ord_id < $6 || '/'))"
-            " AND (m.era, m.sequence) < ($7, $8) ORDER BY m.era, m.sequence",
+            " AND m.cl_ord_id >= $6 AND m.cl_ord_id < $6 || '/' AND (m.cl_ord_id = $6 OR m.cl_ord_id >= $6 || '.')",
             *(self.session.sender, self.session.target, self.session.qualifier, direction.value),
-            *([str(each) for each in types], cl_ord_id, until.era, until.sequence),
+            *([str(each) for each in types], cl_ord_id),
         )
-        return [Delivery(Place(row["era"], row["sequence"]), _message(row["raw"])) for row in rows]
+        found = sorted((Place(row["era"], row["sequence"]), row["raw"]) for row in rows)
+        return [Delivery(place, _message(raw)) for place, raw in found if before is None or place < before]
 
-    async def sent(self, sequence: int) -> Message | None:
-        """What was sent under this number in the present era."""
+    async def sent(self, place: Place) -> Message | None:
+        """What was sent there."""
         raw = await self._pool.fetchval(
-            "SELECT m.raw FROM fix.message m JOIN fix.session s ON s.id = m.session_id AND s.era = m.era"
-            " WHERE (s.sender, s.target, s.qualifier) = ($1, $2, $3) AND m.direction = 'OUT' AND m.sequence = $4",
-            *(self.session.sender, self.session.target, self.session.qualifier, sequence),
+            "SELECT m.raw FROM fix.message m JOIN fix.session s ON s.id = m.session_id"
+            " WHERE (s.sender, s.target, s.qualifier) = ($1, $2, $3) AND m.direction = 'OUT'"
+            " AND (m.era, m.sequence) = ($4, $5)",
+            *(self.session.sender, self.session.target, self.session.qualifier, place.era, place.sequence),
         )
         return None if raw is None else _message(raw)
 

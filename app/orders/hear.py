@@ -64,6 +64,9 @@ class Hearing:
         self.executions.append((execution, told))
         self._dealt(execution.quantity, execution.amount)
         self._may_be_filled(told.report)
+        at_venue, filled = self.venue_order, self.market_order.filled_quantity
+        if at_venue.status is VenueOrderStatus.FILLED and filled > (at_venue.told_quantity or 0):
+            self.venue_order = replace(at_venue, told_quantity=filled)  # it had lowered the order, and deals more
         if told.settles_on >= self.market_order.settles_on:
             self.market_order = replace(self.market_order, trade_date=told.trade_date, settles_on=told.settles_on)
 
@@ -73,15 +76,16 @@ class Hearing:
 
     def take_back(self, taken: TakenBack) -> None:
         """An execution does not stand, or not as it was told first."""
+        told_quantity, filled = self.venue_order.told_quantity, self.market_order.filled_quantity
         self.taken_back.append(taken)
         self._dealt(-taken.execution.quantity, -taken.execution.amount)
         change = -taken.execution.quantity
         if taken.instead is not None:
             self._dealt(taken.instead.quantity, taken.instead.amount)
             change += taken.instead.quantity
-        if self.venue_order.told_quantity is not None:
-            told_quantity = self.venue_order.told_quantity + change
-            self.venue_order = replace(self.venue_order, told_quantity=told_quantity)
+        # An end that told of less than we know came after this, and counted it.
+        if told_quantity is not None and told_quantity >= filled:
+            self.venue_order = replace(self.venue_order, told_quantity=told_quantity + change)
 
     def hear(self, report: Report, at: datetime) -> None:
         """Anything but an execution, a bust or a correction."""
@@ -114,11 +118,12 @@ class Hearing:
     def _lower(self, report: Report, *, pending: bool) -> None:
         """A request was accepted. If it isn't ``pending``, those who wanted it have been told that they stay."""
         self.changed.append(report)
-        quantity = None
-        if pending:
-            self.market_order = replace(self.market_order, quantity=report.order_quantity)
-        elif report.order_quantity < self.market_order.quantity:
-            quantity = report.order_quantity
+        in_force, asked = report.order_quantity, self.venue_order.asked_quantity
+        if pending and asked is not None:
+            # More than was asked for, where more was dealt by then; less is wanted by nobody, only in force there.
+            wanted = min(self.market_order.quantity, max(asked, in_force))
+            self.market_order = replace(self.market_order, quantity=wanted)
+        quantity = in_force if in_force < self.market_order.quantity else None
         status = VenueOrderStatus.NEW if pending else self.venue_order.status
         self.venue_order = replace(self.venue_order, status=status, accepted=report.number, quantity=quantity)
         self._may_be_filled(report)

@@ -7,6 +7,8 @@ anyway.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from app.kernel.events import EventType, NewEvent
@@ -28,7 +30,11 @@ from app.orders.types import (
     VenueOrderState,
     VenueOrderStatus,
 )
+from app.orders.unclear import REFUSED_OFTEN
 from app.venues.port import Report, ReportKind
+
+#: The longest (seconds) that a venue is left alone that has refused every request so far.
+_MOST: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ async def _ask(
     if at_venue.awaits_answer:  # asked by a process that is gone, perhaps; the venue knows the number if it heard it
         without = ReportKind.CANCELED if at_venue.sent_at is None else None
         return Asked(made, at_venue.venue, at_venue.number, at_venue.accepted, at_venue.asked_quantity, without)
+    if await _rests(batch, made, at_venue, leavers):
+        return None
     staying, wanted = await _still_wanted(batch, made.id)
     left = sum(stated - order.filled_quantity for order, stated in leavers)
     if not leavers:  # what was taken back from somebody who has left is wanted by nobody
@@ -102,6 +110,24 @@ async def _ask(
     if without is None:
         await batch.post_facts([_requested(batch, made, asked)])
     return Asked(made, asked.venue, asked.number, asked.accepted, quantity, without)
+
+
+async def _rests(batch: Batch, made: MarketOrder, at_venue: VenueOrderState, leavers: list[tuple[Order, int]]) -> bool:
+    """Whether a venue that has refused often is left alone for now: a second for each time.
+
+    Only where all that is wanted can wait: those whose time is over ask again by themselves. Each refusal has the order
+    told again from its beginning, so that asking every second would come to more and more.
+    """
+    refused = at_venue.number - at_venue.accepted
+    if refused < REFUSED_OFTEN or not all(order.ends_as is OrderStatus.EXPIRED for order, _ in leavers):
+        return False
+    last: datetime | None = await batch.connection.fetchval(
+        "SELECT recorded_at FROM ledger.event WHERE journal_id = $1 AND book_id = $2"
+        " AND sequence = (SELECT sequence FROM ledger.book WHERE id = $2)",
+        batch.journal.id,
+        made.book_id,
+    )
+    return last is not None and batch.recorded_at - last < timedelta(seconds=min(refused, _MOST))
 
 
 async def _let_go_at_once(

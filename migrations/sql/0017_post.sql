@@ -39,7 +39,7 @@ END $$;
 -- Plans are made once; what makes a kept plan slow, joining arrays with arrays, is not done: arrays are read by place, and
 -- tables are only ever reached by their keys, however small they were when the plan was made. Rows that are there are read
 -- and written in one walk through the index each, which is why ids must ascend: width_bucket tells the place of one.
--- Whose journal they are is not asked for in WHERE: an index that begins with it would be preferred.
+-- Whose journal they are is not asked for in WHERE or ON: an index that begins with it would be preferred.
 CREATE OR REPLACE FUNCTION ledger.post(
   p_journal integer, p_recorded_at timestamptz, p_effective_at timestamptz, p_books bigint[], p_accounts bigint[],
   p_book integer[], p_type text[], p_version smallint[], p_actor text[], p_cause uuid[], p_correlation uuid[],
@@ -95,12 +95,12 @@ BEGIN
   IF ids IS DISTINCT FROM p_accounts THEN
     PERFORM ascending(p_accounts);
     SELECT array_agg(coalesce(a.balance, 0) ORDER BY u.place), array_agg(coalesce(a.sequence, 0) ORDER BY u.place),
-           array_agg(coalesce(a.may_be_negative, k.may_be_negative) ORDER BY u.place),
+           array_agg(CASE WHEN b.journal_id = p_journal THEN coalesce(a.may_be_negative, k.may_be_negative) END ORDER BY u.place),
            array_agg(coalesce(a.closed, b.closed) ORDER BY u.place), array_agg(a.id IS NULL ORDER BY u.place)
     INTO bal, seq, negative, shut, fresh FROM unnest(p_accounts) WITH ORDINALITY AS u(id, place)
-    LEFT JOIN account a ON a.id = u.id AND a.journal_id = p_journal
+    LEFT JOIN account a ON a.id = u.id
     LEFT JOIN asset s ON s.id = (u.id >> 5) & 1048575
-    LEFT JOIN book b ON b.id = u.id >> 25 AND b.journal_id = p_journal
+    LEFT JOIN book b ON b.id = u.id >> 25
     LEFT JOIN account_kind k ON k.id = u.id & 31 AND k.book_kind = b.kind AND s.id IS NOT NULL;
     d := array_position(negative, NULL);
     IF d IS NOT NULL THEN RAISE EXCEPTION 'account % is none of journal %', p_accounts[d], p_journal; END IF;

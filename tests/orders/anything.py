@@ -50,6 +50,13 @@ LIMITS = st.tuples(st.sampled_from((None, None, -20, -3, 0, 3, 20)), st.sampled_
 #: Milliseconds: no time, a part of a window, or long enough for windows to close and fills to come.
 PAUSE = st.sampled_from((0, 0, 25, 50, 100, 200, 600))
 
+#: Requests that are with a venue and have no answer yet.
+_ASKED = """
+SELECT v.venue, v.market_order_id, v.number FROM venue_order v JOIN market_order m ON m.id = v.market_order_id
+WHERE m.ended_at IS NULL AND v.venue <> $1 AND v.sent_at IS NOT NULL
+  AND v.status IN ('PENDING_CANCEL', 'PENDING_REPLACE') ORDER BY v.market_order_id
+"""
+
 
 class Anything(RuleBasedStateMachine):
     """Investors, orders of all kinds, fills, cancels, replacing, prices, days, a venue that errs."""
@@ -246,6 +253,17 @@ class Anything(RuleBasedStateMachine):
         else:
             self.tell(row, ReportKind.CORRECTION, late, quantity, price, refers_to=row["venue_execution_id"])
         self.trading.pass_time(2_000, 500)
+
+    @rule(which=WHICH, pause=PAUSE)
+    def refuse_and_do_it(self, which: int, pause: int) -> None:
+        """A venue says no to a request that it has decided to accept, and tells of that, too, a little later."""
+        rows = self.trading.run(self.trading.world.pool.fetch(_ASKED, HOUSE))
+        if rows:
+            row, at = rows[which % len(rows)], self.trading.world.clock.now()
+            kind, number = ReportKind.CHANGE_REJECTED, row["number"]
+            report = Report(row["venue"], row["market_order_id"], kind, at, number=number, reason="no")
+            self.trading.run(self.trading.world.told(report))
+            self.trading.pass_time(pause)
 
     def executions(self, condition: str) -> list[Any]:
         query = "SELECT e.* FROM execution e JOIN market_order m ON m.id = e.market_order_id WHERE $1 <> '' AND "

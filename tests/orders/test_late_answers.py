@@ -10,7 +10,7 @@ from app.orders.cancel import CancelOrder, cancel
 from app.orders.leave import Asked, LetGo, ask_to_let_go
 from app.orders.types import OrderStatus
 from app.orders.unclear import REFUSED_OFTEN
-from app.venues.port import Report, ReportKind
+from app.venues.port import Change, Report, ReportKind
 from tests.orders.test_busts import SILENT, all_is_accounted_for, market_order_of, says
 from tests.world import World, running
 
@@ -153,3 +153,26 @@ async def test_a_venue_that_refuses_each_request_becomes_a_case(database_url: st
             summaries = [row["summary"] for row in await world.pool.fetch("SELECT summary FROM ops_case")]
             assert len(summaries) == (number >= REFUSED_OFTEN)
         assert f"{REFUSED_OFTEN} requests" in summaries[0]
+
+
+async def test_a_venue_that_goes_on_refusing_is_asked_less_often(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order whose time is over asks again by itself; but who wants out now does not wait for that."""
+    async with running(database_url, SILENT) as world:
+        ann, bob, made = await two_buyers(world)
+        asked: list[int] = []
+
+        async def refuse(change: Change) -> None:
+            asked.append(change.number)
+            kind, now = ReportKind.CHANGE_REJECTED, world.clock.now()
+            world.venue._arrive(now, Report("paper", made, kind, now, number=change.number))
+
+        monkeypatch.setattr(world.venue, "change", refuse)
+        await world.commits.submit(cancel, CancelOrder(ann, "engine", "its time is over", OrderStatus.EXPIRED))
+        await world.pass_time(200_000, 500)
+        assert REFUSED_OFTEN < len(asked) < 3 * REFUSED_OFTEN
+        before = len(asked)
+        await world.cancel(bob)
+        await world.pass_time(500)
+        assert len(asked) == before + 1

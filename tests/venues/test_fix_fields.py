@@ -15,7 +15,7 @@ from app.market.catalogue import INSTRUMENTS
 from app.market.types import Side, TimeInForce
 from app.venues.fix.fields import units_of
 from app.venues.fix.orders import change_message, change_of, order_message, order_of
-from app.venues.fix.reports import execution_report
+from app.venues.fix.reports import execution_report, standing
 from app.venues.fix.ticket import Ticket
 from app.venues.port import Change, Report, ReportKind, VenueOrder
 
@@ -150,6 +150,30 @@ def test_an_order_that_is_not_understood_names_the_field(tag: Tag, text: str | N
 @pytest.mark.parametrize("exec_type", ["A", "6", "E", "I", "3", "7"])
 def test_what_is_only_pending_is_no_report(exec_type: str) -> None:
     assert execution_report(Message.of("8", {Tag.EXEC_TYPE: exec_type}), "fix") is None
+
+
+def test_where_an_order_stands_names_the_last_request_accepted() -> None:
+    found = standing(_status("0", "1.00"), _OURS, "fix")
+    assert found is not None
+    assert (found.kind, found.number, found.order_quantity) == (ReportKind.REPLACED, 3, UNIT)
+
+
+@pytest.mark.parametrize("status", ["6", "E", "A", "9", "B"])
+def test_a_request_that_is_pending_where_the_order_stands_is_not_accepted(status: str) -> None:
+    """A venue names the request that it looks at, with the quantity from before it."""
+    assert standing(_status(status, "4.00"), _OURS, "fix") is None
+
+
+def test_where_another_order_stands_says_nothing_of_ours() -> None:
+    assert standing(_status("4", "4.00"), VenueOrder(UUID(int=8), KO.id, Side.BUY, 4 * UNIT), "fix") is None
+
+
+_OURS = VenueOrder(ID, KO.id, Side.BUY, 4 * UNIT)
+
+
+def _status(status: str, quantity: str) -> Message:
+    fields = {Tag.CL_ORD_ID: f"{ID.hex}.3", Tag.EXEC_TYPE: "I", Tag.ORD_STATUS: status, Tag.ORDER_QTY: quantity}
+    return Message.of("8", fields | {Tag.CUM_QTY: "0.00", Tag.TRANSACT_TIME: "20261125-15:00:00"})
 
 
 def test_a_venues_ninth_decimal_is_cut() -> None:

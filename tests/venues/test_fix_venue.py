@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -184,6 +185,56 @@ async def test_a_message_that_the_session_rejects_is_a_rejection_of_the_order(po
         assert [report.kind for report in tale.reports] == [ReportKind.REJECTED]
 
 
+async def test_what_was_refused_is_known_also_after_the_numbers_began_again(pool: EnginePool) -> None:
+    """A refusal names a number of its own era: in the next one that is another message's, of another order."""
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us = counterparty(trial)
+        refused, next_one = (VenueOrder(new_id(), INSTRUMENT.id, Side.BUY, UNIT, 50 * UNIT) for _ in range(2))
+        us.tales += [tale := Tale(refused), Tale(next_one)]
+        await trial.adapter.line.send(order_message(refused, "NOSUCH", trial.market_now()))
+        await us.until(lambda: tale.ending, "it is refused", take=False)
+        await trial.close_theirs()
+        await trial.close_ours()
+        await pool.execute("UPDATE fix.session SET era = era + 1, next_in = 1, next_out = 1")
+        await trial.open_theirs()
+        us.heard.clear()
+        await trial.open_ours()
+        await trial.connected()
+        await trial.venue.submit(next_one)
+        assert trial.adapter is not None
+        await trial.adapter._tell_again(refused.client_order_id.hex)
+        await us.a_while()
+        rejected = [report.client_order_id for report in us.heard if report.kind is ReportKind.REJECTED]
+        assert set(rejected) == {refused.client_order_id}
+
+
+async def test_the_past_of_an_order_is_read_once_however_often_it_was_refused_something(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fix_trial(pool, IN_PARTS) as trial:
+        us = counterparty(trial)
+        tale = await us.send(limit="50.00")
+        for number in range(1, 11):
+            await us.answer_to(tale, Change(tale.order, number, 99, None))
+        journal, looks = trial.adapter.line.journal, 0
+        about = journal.about
+
+        async def counted(*asked: Any) -> list[Delivery]:
+            nonlocal looks
+            looks += 1
+            return await about(*asked)
+
+        monkeypatch.setattr(journal, "about", counted)
+        us.heard.clear()
+        assert await trial.venue.knows(tale.order) is True
+        assert looks <= 2
+        await us.a_while()
+        assert len([report for report in us.heard if report.kind is ReportKind.CHANGE_REJECTED]) == 10
+        looks = 0
+        await trial.venue.change(Change(tale.order, 7, 99, None))
+        assert looks <= 4
+
+
 async def test_busts_and_corrections_travel(pool: EnginePool) -> None:
     behaviour = PaperBehaviour(seed=5, split=1.0, bust=0.5, correct=0.5, aftermath_ms=(50, 200))
     async with fix_trial(pool, behaviour) as trial:
@@ -361,11 +412,11 @@ async def _told(trial: FixTrial, type_: str, sender: str = "VENUE") -> list[Mess
     """The messages of a type that one side has sent, from its journal."""
     journal = trial.desk.line.journal if sender == "VENUE" else trial.adapter.line.journal
     rows = await trial.pool.fetch(
-        "SELECT m.sequence FROM fix.message m JOIN fix.session s ON s.id = m.session_id"
+        "SELECT m.era, m.sequence FROM fix.message m JOIN fix.session s ON s.id = m.session_id"
         " WHERE s.sender = $1 AND direction = 'OUT' AND type = $2 ORDER BY m.era, m.sequence",
         *(sender, type_),
     )
-    found = [await journal.sent(row["sequence"]) for row in rows]
+    found = [await journal.sent(Place(row["era"], row["sequence"])) for row in rows]
     return [message for message in found if message is not None]
 
 

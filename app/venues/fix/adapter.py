@@ -27,7 +27,7 @@ from app.kernel.ids import new_id
 from app.market.types import Instrument
 from app.venues.fix.fields import UNKNOWN_ORDER, OrdStatus, cl_ord_id
 from app.venues.fix.orders import change_message, order_message, status_message
-from app.venues.fix.refused import CHANGES, change_refused, message_refused
+from app.venues.fix.refused import CHANGES, Past, beginning_of, change_refused, message_refused
 from app.venues.fix.reports import executed_of, execution_report, is_duplicate_change, is_told_by, standing
 from app.venues.port import Change, Report, VenueOrder
 
@@ -128,7 +128,7 @@ class FixVenue:
             log.warning(
                 "FIX venue has executed more than it has told", order=str(status), heard=heard, executed=executed
             )
-        self._tell_what_was_missed(status, told)
+        self._tell_what_was_missed(order, status, told)
         return True
 
     async def reports(self, now: datetime) -> list[Report]:
@@ -175,7 +175,7 @@ class FixVenue:
         if asked is not None and not asked.done():
             asked.set_result(message)
 
-    async def _report_of(self, delivery: Delivery) -> Report | None:
+    async def _report_of(self, delivery: Delivery, past: Past | None = None) -> Report | None:
         """What a message says of an order. One that can't be understood stays in the journal, for somebody to look."""
         message = delivery.message
         try:
@@ -186,19 +186,19 @@ class FixVenue:
                     return (
                         None
                         if is_duplicate_change(message)
-                        else await change_refused(self.line.journal, delivery, self.name)
+                        else await change_refused(self.line.journal, delivery, self.name, past)
                     )
                 case MsgType.BUSINESS_MESSAGE_REJECT | MsgType.REJECT:
-                    return await message_refused(self.line.journal, delivery, self.name)
+                    return await message_refused(self.line.journal, delivery, self.name, past)
         except FieldError as error:
             log.error("FIX message not understood", error=str(error), place=str(delivery.place), message=str(message))
             return None
         log.warning("FIX message of a type not spoken here", type=message.type, place=str(delivery.place))
         return None
 
-    def _tell_what_was_missed(self, status: Message, told: Sequence[Report]) -> None:
+    def _tell_what_was_missed(self, order: VenueOrder, status: Message, told: Sequence[Report]) -> None:
         try:
-            missed = standing(status, self.name)
+            missed = standing(status, order, self.name)
         except FieldError as error:
             log.error("FIX status not understood", error=str(error), message=str(status))
             return
@@ -208,8 +208,13 @@ class FixVenue:
             self._ring()
 
     async def _tell_again(self, name: str) -> list[Report]:
-        heard = await self.line.journal.about(Direction.IN, name, _HEARD)
-        reports = [report for each in heard if (report := await self._report_of(each)) is not None]
+        order, _, number = name.partition(".")
+        past, reports = await beginning_of(self.line.journal, order), []
+        for each in await self.line.journal.about(Direction.IN, order, _HEARD):
+            report = await self._report_of(each, past)
+            past.pass_by(each.message)
+            if report is not None and (not number or report.number == int(number)):
+                reports.append(report)
         self._arrived += reports
         if reports:
             self._ring()

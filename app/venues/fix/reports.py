@@ -17,7 +17,7 @@ from app.venues.fix.fields import (
     printable,
     units_of,
 )
-from app.venues.port import ENDINGS, Report, ReportKind
+from app.venues.port import ENDINGS, Report, ReportKind, VenueOrder
 
 KINDS: Final = {
     ExecType.NEW: ReportKind.NEW,
@@ -29,7 +29,10 @@ KINDS: Final = {
     ExecType.EXPIRED: ReportKind.EXPIRED,
     ExecType.REJECTED: ReportKind.REJECTED,
 }
-_ENDED: Final = {
+_STANDING: Final = {
+    OrdStatus.NEW: ReportKind.REPLACED,
+    OrdStatus.PARTIALLY_FILLED: ReportKind.REPLACED,
+    OrdStatus.FILLED: ReportKind.REPLACED,
     OrdStatus.CANCELED: ReportKind.CANCELED,
     OrdStatus.EXPIRED: ReportKind.EXPIRED,
     OrdStatus.REJECTED: ReportKind.REJECTED,
@@ -81,14 +84,14 @@ def refusal(request: Message, venue: str, at: datetime, executed: int, reason: s
     return None
 
 
-def standing(status: Message, venue: str) -> Report | None:
+def standing(status: Message, order: VenueOrder, venue: str) -> Report | None:
     """What an answer to an OrderStatusRequest says that may have been missed: the end, or the last request accepted.
 
-    None if it names neither. Raises ``FieldError``.
+    None if it names neither: a pending request is named, too, and not accepted yet. Raises ``FieldError``.
     """
     id_, number = order_and_number(status)
-    kind = _ENDED.get(status[Tag.ORD_STATUS], ReportKind.REPLACED)
-    if kind is ReportKind.REPLACED and not number:
+    kind = _STANDING.get(status[Tag.ORD_STATUS])
+    if kind is None or id_ != order.client_order_id or (kind is ReportKind.REPLACED and not number):
         return None
     return Report(
         venue=venue,
