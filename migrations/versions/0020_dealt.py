@@ -2,9 +2,9 @@
 
 from migrations.script import run_script
 
-revision = "0021"
+revision = "0020"
 down_revision = "0019"
 
 
 def upgrade() -> None:
-    run_script("0021_dealt.sql")
+    run_script("0020_dealt.sql")
