@@ -107,6 +107,7 @@ async def test_a_refusal_says_what_is_missing_and_leaves_its_neighbours_alone(da
         ((0, USD, Kind.SETTLED), (0, 2, Kind.POSITION), 1, "not two accounts of the same asset"),
         ((0, USD, Kind.CASH), (0, USD, Kind.SETTLED), 1, "is none of journal"),
         ((99, USD, Kind.SETTLED), (0, USD, Kind.SETTLED), 1, "is none of journal"),
+        ((0, 999_999, Kind.POSITION), (1, 999_999, Kind.POSITION), 1, "is none of journal"),
     ],
 )
 async def test_what_can_only_be_a_mistake_of_ours_raises(
@@ -128,6 +129,11 @@ async def test_what_can_only_be_a_mistake_of_ours_raises(
     [
         ({4: "[0:1]={{{0},{1}}}"}, "counted from 1"),
         ({5: "[0:2]={{{2},{3},{4}}}"}, "counted from 1"),
+        ({4: "{{{1},{0}}}"}, "ascending"),
+        ({4: "{{{0},{0}}}"}, "once each"),
+        ({5: "{{{3},{2}}}"}, "ascending"),
+        ({5: "{{{2},{2},{3}}}"}, "once each"),
+        ({5: "{{{2},{3},NULL}}"}, "is none of journal"),
         ({2: None}, "times"),
         ({3: None}, "times"),
     ],
