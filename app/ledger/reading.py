@@ -93,9 +93,10 @@ _EVENTS = """
 SELECT position, book_id, sequence, recorded_at, effective_at, latest_effective_at, lateness
 FROM ledger.event WHERE journal_id = $1 AND position > $2 AND position <= $3 ORDER BY position
 """
+#: Figures are read without their point: all must have 8 decimals. While their columns say so, the casts are left out.
 _TRANSFERS = """
-SELECT position, leg, lateness, debit_account_id, debit_sequence, debit_balance,
-       credit_account_id, credit_sequence, credit_balance, amount
+SELECT position, leg, lateness, debit_account_id, debit_sequence, debit_balance::numeric(38, 8),
+       credit_account_id, credit_sequence, credit_balance::numeric(38, 8), amount::numeric(38, 8)
 FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3
 """
 _IN_ORDER = "ORDER BY position, leg"

@@ -7,7 +7,7 @@ from app.ledger import audit
 from app.ledger.audit import prove, restart
 from app.ledger.chart import USD, Kind, address
 from app.ledger.types import Leg
-from tests.ledger.books import NOON, Books
+from tests.ledger.books import NOON, Books, books
 from tests.ledger.tampering import AAPL, CLOCK, audited, replayed, tamper
 
 pytestmark = pytest.mark.asyncio
@@ -68,3 +68,43 @@ async def test_an_account_whose_row_names_another_owner_is_noticed(
 async def test_a_row_without_a_figure_is_a_disagreement(log: Books, database_url: str, who: str) -> None:
     await tamper(database_url, "UPDATE ledger.account SET balance = 'NaN' WHERE kind = 3")
     assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+@pytest.mark.parametrize("what", ["of no book", "of no asset", "of no kind", "of another kind of book"])
+async def test_an_account_that_can_not_be_is_noticed(log: Books, database_url: str, who: str, what: str) -> None:
+    ann = log.customers[0]
+    book, asset, kind = {
+        "of no book": (999_999, USD, Kind.SETTLED),
+        "of no asset": (ann, 777, Kind.POSITION),
+        "of no kind": (ann, USD, 24),
+        "of another kind of book": (ann, USD, Kind.FEES),
+    }[what]
+    made_up = book << 25 | asset << 5 | kind
+    await tamper(
+        database_url,
+        "INSERT INTO ledger.account (id, journal_id, book_id, asset_id, kind, balance, sequence, may_be_negative)"
+        f" VALUES ({made_up}, {log.journal.id}, {book}, {asset}, {kind:d}, 0, 0, false)",
+    )
+    assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+async def test_a_kind_that_may_be_negative_against_the_chart_is_noticed(
+    log: Books, database_url: str, who: str
+) -> None:
+    await tamper(
+        database_url,
+        "UPDATE ledger.account_kind SET may_be_negative = true WHERE id = 3",
+        "UPDATE ledger.account SET may_be_negative = true WHERE kind = 3",
+    )
+    assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+async def test_a_book_that_is_given_to_another_journal_is_noticed(log: Books, database_url: str, who: str) -> None:
+    async with books(database_url) as other:
+        await tamper(
+            database_url, f"UPDATE ledger.book SET journal_id = {other.journal.id} WHERE id = {log.customers[2]}"
+        )
+        assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None

@@ -120,3 +120,44 @@ async def test_a_stretch_without_transfers_adds_up() -> None:
     stretch = Stretch()
     stretch.read(b"")
     assert (stretch.entries, stretch.disagreement) == (0, None)
+
+
+_WITHOUT_CHECKS = """
+DO $$ DECLARE c record; BEGIN
+  FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'ledger.transfer'::regclass AND contype = 'c' LOOP
+    EXECUTE format('ALTER TABLE ledger.transfer DROP CONSTRAINT %I', c.conname);
+  END LOOP;
+END $$
+"""
+
+
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+@pytest.mark.parametrize("amount", [0, -1])
+async def test_a_transfer_that_moves_nothing_or_backwards_is_noticed(
+    log: Books, database_url: str, who: str, amount: int
+) -> None:
+    """The newest deposit, in running balances that follow."""
+    cash, bank = address(log.customers[2], USD, Kind.SETTLED), address(log.journal.outside, USD, Kind.FBO)
+    stands = {bank: -8 - amount, cash: 2 + amount}
+    await tamper(
+        database_url,
+        _WITHOUT_CHECKS,
+        f"UPDATE ledger.transfer SET amount = {amount}, debit_balance = {stands[bank]},"
+        f" credit_balance = {stands[cash]} WHERE position = 9",
+        *(f"UPDATE ledger.account SET balance = {balance} WHERE id = {id_}" for id_, balance in stands.items()),
+    )
+    assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None
+
+
+@pytest.mark.parametrize("who", ["auditor", "replay"])
+async def test_a_transfer_from_an_account_to_itself_is_noticed(log: Books, database_url: str, who: str) -> None:
+    cash, bank = address(log.customers[2], USD, Kind.SETTLED), address(log.journal.outside, USD, Kind.FBO)
+    await tamper(
+        database_url,
+        _WITHOUT_CHECKS,
+        f"UPDATE ledger.transfer SET credit_account_id = {bank}, credit_sequence = 10, credit_balance = -8"
+        " WHERE position = 9",
+        f"UPDATE ledger.account SET balance = -8, sequence = 10 WHERE id = {bank}",
+        f"UPDATE ledger.account SET balance = 2, sequence = 2 WHERE id = {cash}",
+    )
+    assert (await audited(log, again=True) if who == "auditor" else await replayed(log)) is not None

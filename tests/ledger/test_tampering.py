@@ -33,6 +33,17 @@ pytestmark = pytest.mark.asyncio
         " UPDATE ledger.event SET recorded_at = NULL WHERE position = 4",
         "UPDATE ledger.account SET sequence = sequence + 1 WHERE kind = 3",
         "DELETE FROM ledger.account WHERE kind = 3",
+        "UPDATE ledger.journal_head SET position = 0; UPDATE ledger.book SET sequence = 0; DELETE FROM ledger.account",
+        "INSERT INTO ledger.transfer SELECT journal_id, leg, lateness, 12, debit_account_id, debit_sequence + 1,"
+        " credit_account_id, credit_sequence + 1, debit_balance - 1, credit_balance + 1, amount"
+        " FROM ledger.transfer WHERE position = 9",
+        "UPDATE ledger.event SET effective_at = 'infinity', latest_effective_at = 'infinity' WHERE position = 9;"
+        " UPDATE ledger.journal_head SET effective_at = 'infinity'",
+        "UPDATE ledger.event SET recorded_at = 'infinity' WHERE position = 9;"
+        " UPDATE ledger.journal_head SET recorded_at = 'infinity'",
+        "UPDATE ledger.event SET book_id = 999 WHERE book_id = (SELECT book_id FROM ledger.event WHERE position = 1)",
+        "ALTER TABLE ledger.transfer ALTER debit_balance TYPE numeric, ALTER credit_balance TYPE numeric,"
+        " ALTER amount TYPE numeric; UPDATE ledger.transfer SET credit_balance = 2000000.00 WHERE position = 4",
     ],
 )
 @pytest.mark.parametrize("part", [1, 4, 100_000])
