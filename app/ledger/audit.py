@@ -24,8 +24,8 @@ from app.ledger.types import Journal
 
 log = structlog.get_logger(__name__)
 
-#: One look adds up so many positions at most.
-PART: Final = 20_000
+#: One look adds up so many positions at most: what comes of it is looked through on the event loop.
+PART: Final = 5_000
 #: And compares so many accounts' rows, once it has caught up.
 ROWS: Final = 200
 #: Seconds until the auditor looks again when there was nothing to do.

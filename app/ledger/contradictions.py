@@ -1,8 +1,10 @@
 """What can be wrong with a log's head, snapshots and rows: each check names the first thing, or answers None."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
+
+import asyncpg
 
 from app.infra.database import EngineConnection
 from app.kernel.money import to_text, to_units
@@ -11,6 +13,8 @@ from app.ledger.chart import MAY_BE_NEGATIVE
 
 #: As the chart has it, whatever its table says.
 _MAY_BE_NEGATIVE: Final = [kind.value for kind in MAY_BE_NEGATIVE]
+
+_AT_ONCE: Final = 1_000
 
 
 async def head_contradicts(connection: EngineConnection, journal_id: int) -> str | None:
@@ -34,10 +38,17 @@ async def rows_contradict(
     connection: EngineConnection, journal_id: int, stands: Mapping[int, Stand], accounts: list[int]
 ) -> str | None:
     """Whether these accounts' rows say what the log says of them (``stands``), and are what their ids say."""
-    rows = await connection.fetch(_ROWS, journal_id, accounts, _MAY_BE_NEGATIVE)
-    missing = stands.keys() - {row["id"] for row in rows}
-    if missing:
-        return f"{describe(min(missing))} is in the log but has no row"
+    missing = set(stands)
+    for some in parts_of(accounts):
+        rows = await connection.fetch(_ROWS, journal_id, some, _MAY_BE_NEGATIVE)
+        missing.difference_update(row["id"] for row in rows)
+        wrong = _row_contradicts(rows, stands)
+        if wrong is not None:
+            return wrong
+    return f"{describe(min(missing))} is in the log but has no row" if missing else None
+
+
+def _row_contradicts(rows: Sequence[asyncpg.Record], stands: Mapping[int, Stand]) -> str | None:
     for row in rows:
         account, found = row["id"], stands.get(row["id"], (0, 0))
         if not row["is_itself"]:
@@ -92,6 +103,13 @@ async def unknown_book(connection: EngineConnection, journal_id: int, books: Ite
     """Whether one of these books, of which the log tells, is none of the journal."""
     book = await connection.fetchval(_UNKNOWN_BOOK, journal_id, list(books))
     return None if book is None else f"book {book} is in the log, and is none of journal {journal_id}"
+
+
+def parts_of(accounts: Iterable[int]) -> Iterator[list[int]]:
+    """Some at a time: what is looked through at once keeps everybody else in this process waiting."""
+    rest = sorted(accounts)
+    for start in range(0, len(rest), _AT_ONCE):
+        yield rest[start : start + _AT_ONCE]
 
 
 def units(figure: Decimal) -> int | None:

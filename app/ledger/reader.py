@@ -33,6 +33,10 @@ class Task:
     journal_id: int
 
 
+class ReaderLost(Exception):
+    """A process that read the log has ended before its time."""
+
+
 class Reader:
     """A process that reads parts of the log, one after the other."""
 
@@ -45,8 +49,8 @@ class Reader:
         try:
             self.tell((after, to))
             found: Stretch = pickle.load(self._process.stdout)  # noqa: S301  from our own process
-        except (EOFError, BrokenPipeError):
-            raise RuntimeError("a process that reads the log has failed: see what it said") from None
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # it may end in the middle of its answer
+            raise ReaderLost("a process that reads the log has failed: see what it said") from None
         return found
 
     def tell(self, what: object) -> None:

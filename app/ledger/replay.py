@@ -11,6 +11,7 @@ from app.ledger.chart import accounts_of
 from app.ledger.contradictions import (
     books_contradict,
     head_contradicts,
+    parts_of,
     rows_contradict,
     snapshots_contradict,
     stray_snapshot,
@@ -78,13 +79,12 @@ async def stands_at(
     """How accounts stood right after a position, says the log; who had no entry is left out."""
     if position == 0:
         return {}
-    rows = await connection.fetch(
-        "SELECT account_id, sequence, balance FROM ledger.balances_at($1, $2, $3) WHERE sequence > 0",
-        journal_id,
-        list(accounts),
-        position,
-    )
-    return {account: (sequence, found) for account, sequence, balance in rows if (found := units(balance)) is not None}
+    found: dict[int, Stand] = {}
+    for some in parts_of(accounts):
+        rows = await connection.fetch(_STANDS, journal_id, some, position)
+        stands = ((account, sequence, units(balance)) for account, sequence, balance in rows)
+        found.update((account, (sequence, stood)) for account, sequence, stood in stands if stood is not None)
+    return found
 
 
 async def ends_at(
@@ -162,6 +162,7 @@ async def _accounts_in_log(connection: EngineConnection, journal_id: int, low: i
     return [row[0] for row in await connection.fetch(_ACCOUNTS, journal_id, low, high)]
 
 
+_STANDS = "SELECT account_id, sequence, balance FROM ledger.balances_at($1, $2, $3) WHERE sequence > 0"
 #: By the index of each stream: an event that is told later has a higher number.
 _ENDS = """
 SELECT o.book_id, last.sequence FROM unnest($2::bigint[], $3::bigint[]) AS o(book_id, sequence), LATERAL (

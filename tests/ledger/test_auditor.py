@@ -1,6 +1,7 @@
 """The auditor goes on, and somebody is told, whatever it finds and whatever fails."""
 
 import asyncio
+from threading import Event
 
 import asyncpg
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from app.kernel.errors import Overloaded
 from app.kernel.money import UNIT
 from app.ledger import audit
+from app.ledger.adding_up import Stretch
 from app.ledger.audit import Auditor, prove, restart
 from app.ledger.chart import USD, Kind, address
 from app.ledger.types import Journal, Leg
 from tests.ledger.books import NOON, Books, books
-from tests.ledger.tampering import CLOCK, tamper
+from tests.ledger.tampering import CLOCK, audited, tamper
 
 pytestmark = pytest.mark.asyncio
 
@@ -103,3 +105,26 @@ async def test_two_auditors_at_once_record_once(log: Books, database_url: str) -
 
         await asyncio.gather(*(one() for _ in range(4)))
     assert await log.connection.fetchval("SELECT proven FROM ledger.audit") == 14
+
+
+async def test_others_go_on_while_the_log_is_added_up(log: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, turns = Stretch.read, 0
+
+    def slowly(stretch: Stretch, lines: bytes) -> None:
+        before = turns
+        Event().wait(0.2)
+        assert turns > before, "nobody else had a turn"
+        real(stretch, lines)
+
+    async def somebody_else() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    monkeypatch.setattr(Stretch, "read", slowly)
+    other = asyncio.create_task(somebody_else())
+    try:
+        assert await audited(log, again=True) is None
+    finally:
+        other.cancel()
