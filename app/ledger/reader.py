@@ -79,7 +79,15 @@ def reader(task: Task) -> Iterator[Reader]:
 
 
 def main() -> None:
-    """Read what is asked for until nothing more is."""
+    """Read what is asked for until nothing more is. That the database, or who asks, was lost is said in a line."""
+    try:
+        _answer()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.stderr.write(f"A process that reads the log has ended: {error}\n")
+        os._exit(1)  # what is left of an answer could not be written either
+
+
+def _answer() -> None:
     task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301
     with asyncio.Runner() as runner:
         connection = runner.run(_connect(task))
