@@ -26,6 +26,8 @@ def replay(
     processes: Annotated[int | None, typer.Option(help="How many to work with; one for each core.", min=1)] = None,
 ) -> None:
     """Re-derive balances from the log and say whether the books agree."""
+    from app.infra.database import LOST
+    from app.ledger.reader import ReaderLost
     from app.replay import replay_all
 
     def progress(done: int, of: int) -> None:
@@ -49,6 +51,9 @@ def replay(
             agree = asyncio.run(work)
         except (LookupError, ValueError) as error:
             typer.echo(f"{error}; take the id of an account from the API.", err=True)
+            raise typer.Exit(2) from None
+        except (ReaderLost, *LOST) as error:
+            typer.echo(f"The replay was not finished: {error}.", err=True)
             raise typer.Exit(2) from None
     raise typer.Exit(0 if agree else 1)
 

@@ -17,6 +17,9 @@ from app.ledger.story import Story, Wrong
 
 #: Each so many entries of an account are summed up in a snapshot.
 SNAPSHOT_EVERY = 1_000
+#: No ledger account has an id below the one or above the other.
+LOWEST: Final = -(2**63)
+HIGHEST: Final = 2**63 - 1
 
 _ASSET, _KIND = 1048575 << 5, 31
 _NAMES = {kind.value: kind.name.lower() for kind in Kind}
@@ -65,8 +68,8 @@ class Stretch:
     that does not follow from the one before it. Transfers are compared with the events of ``story``, if there is one.
     """
 
-    low: int = -(2**63)
-    high: int = 2**63 - 1
+    low: int = LOWEST
+    high: int = HIGHEST
     story: Story | None = None
     opening: dict[int, Opening] = field(default_factory=dict)
     closing: dict[int, Stand] = field(default_factory=dict)
@@ -146,6 +149,7 @@ class Stretch:
         ends = {} if self.story is None else self.story.closing
         self.disagreement = self.disagreement or part.contradiction(self.closing, ends)
         self.closing.update(part.closing)
+        self.snapshots += part.snapshots
         for account, opening in part.opening.items():
             self.opening.setdefault(account, opening)
         if part.story is not None:
@@ -196,12 +200,13 @@ def _misfits(entries: polars.DataFrame) -> Iterable[Wrong]:
 
 def _impossible(transfers: polars.DataFrame) -> Iterable[Wrong]:
     """Transfers that can't have been posted."""
+    nothing = (col("amount") <= 0) | (col("debit") == col("credit"))
     two_assets = (col("debit") ^ col("credit")) & _ASSET != 0
     below_zero = (col("debit_balance") < 0) & (col("debit") & _KIND).is_in(_NEVER_NEGATIVE)
-    found = transfers.filter(two_assets | below_zero).select("position", "debit", "credit").head(1)
+    found = transfers.filter(nothing | two_assets | below_zero).select("position", "debit", "credit").head(1)
     for position, debit, credit in found.iter_rows():
         what = f"{describe(debit)} to {describe(credit)}"
-        yield position, f"position {position}: from {what}, of two assets or below zero"
+        yield position, f"position {position}: from {what}, of nothing, of two assets or below zero"
 
 
 def _differs(account: int, position: int, found: Stand, needed: Stand) -> str:

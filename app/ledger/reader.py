@@ -33,6 +33,10 @@ class Task:
     journal_id: int
 
 
+class ReaderLost(Exception):
+    """A process that read the log has ended before its time."""
+
+
 class Reader:
     """A process that reads parts of the log, one after the other."""
 
@@ -45,8 +49,8 @@ class Reader:
         try:
             self.tell((after, to))
             found: Stretch = pickle.load(self._process.stdout)  # noqa: S301  from our own process
-        except (EOFError, BrokenPipeError):
-            raise RuntimeError("a process that reads the log has failed: see what it said") from None
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # it may end in the middle of its answer
+            raise ReaderLost("a process that reads the log has failed: see what it said") from None
         return found
 
     def tell(self, what: object) -> None:
@@ -75,7 +79,15 @@ def reader(task: Task) -> Iterator[Reader]:
 
 
 def main() -> None:
-    """Read what is asked for until nothing more is."""
+    """Read what is asked for until nothing more is. That the database, or who asks, was lost is said in a line."""
+    try:
+        _answer()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.stderr.write(f"A process that reads the log has ended: {error}\n")
+        os._exit(1)  # what is left of an answer could not be written either
+
+
+def _answer() -> None:
     task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301
     with asyncio.Runner() as runner:
         connection = runner.run(_connect(task))

@@ -1,7 +1,10 @@
-"""Reads the log out of the database, a bounded part at a time, and adds it up again."""
+"""Reads the log out of the database, a bounded part at a time, and adds it up again.
+
+It is added up in a thread: the auditor works beside callers, who would have to wait for it.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from app.ledger.adding_up import Stretch
@@ -25,8 +28,12 @@ async def read_stretch(connection: "EngineConnection", journal_id: int, after: i
     for start in range(after, to, _POSITIONS):
         part = (journal_id, start, min(start + _POSITIONS, to))
         events = bytearray()
-        await _copy(connection, _EVENTS, part, events.extend, format="binary")
-        story.read(bytes(events))
+
+        async def take(data: bytes, events: bytearray = events) -> None:
+            events.extend(data)
+
+        await _copy(connection, _EVENTS, part, take, format="binary")
+        await asyncio.to_thread(story.read, bytes(events))
         await _add_up(connection, found, f"{_TRANSFERS} {_IN_ORDER}", part)
     story.end(to)
     return found
@@ -51,22 +58,22 @@ async def _story_until(connection: "EngineConnection", journal_id: int, position
 async def _add_up(connection: "EngineConnection", found: Stretch, query: str, arguments: tuple[int, ...]) -> None:
     read = bytearray()
 
-    def take(data: bytes) -> None:
+    async def take(data: bytes) -> None:
         read.extend(data)
         if len(read) > _AT_A_TIME:
             end = read.rindex(b"\n") + 1
-            found.read(bytes(read[:end]))
+            await asyncio.to_thread(found.read, bytes(read[:end]))
             del read[:end]
 
     await _copy(connection, query, arguments, take)
-    found.read(bytes(read))
+    await asyncio.to_thread(found.read, bytes(read))
 
 
 async def _copy(
     connection: "EngineConnection",
     query: str,
     arguments: tuple[int, ...],
-    take: Callable[[bytes], None],
+    take: Callable[[bytes], Awaitable[None]],
     **options: Any,
 ) -> None:
     failures: list[Exception] = []
@@ -74,7 +81,7 @@ async def _copy(
     async def output(data: bytes) -> None:
         try:
             if not failures:
-                take(data)
+                await take(data)
         except Exception as error:  # noqa: BLE001  raised in here, the driver would wait for ever
             failures.append(error)
         await asyncio.sleep(_GATHER)
@@ -93,9 +100,10 @@ _EVENTS = """
 SELECT position, book_id, sequence, recorded_at, effective_at, latest_effective_at, lateness
 FROM ledger.event WHERE journal_id = $1 AND position > $2 AND position <= $3 ORDER BY position
 """
+#: Figures are read without their point: all must have 8 decimals. While their columns say so, the casts are left out.
 _TRANSFERS = """
-SELECT position, leg, lateness, debit_account_id, debit_sequence, debit_balance,
-       credit_account_id, credit_sequence, credit_balance, amount
+SELECT position, leg, lateness, debit_account_id, debit_sequence, debit_balance::numeric(38, 8),
+       credit_account_id, credit_sequence, credit_balance::numeric(38, 8), amount::numeric(38, 8)
 FROM ledger.transfer WHERE journal_id = $1 AND position > $2 AND position <= $3
 """
 _IN_ORDER = "ORDER BY position, leg"

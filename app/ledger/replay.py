@@ -6,10 +6,17 @@ from enum import StrEnum
 
 from app.infra.database import EngineConnection, one_moment
 from app.kernel.errors import Refusal
-from app.kernel.money import to_units
 from app.ledger.adding_up import Stand, Stretch
 from app.ledger.chart import accounts_of
-from app.ledger.contradictions import head_contradicts, rows_contradict, units
+from app.ledger.contradictions import (
+    books_contradict,
+    head_contradicts,
+    parts_of,
+    rows_contradict,
+    snapshots_contradict,
+    stray_snapshot,
+    units,
+)
 from app.ledger.reading import read_account, read_stretch
 
 
@@ -72,20 +79,22 @@ async def stands_at(
     """How accounts stood right after a position, says the log; who had no entry is left out."""
     if position == 0:
         return {}
-    rows = await connection.fetch(
-        "SELECT account_id, sequence, balance FROM ledger.balances_at($1, $2, $3) WHERE sequence > 0",
-        journal_id,
-        list(accounts),
-        position,
-    )
-    return {account: (sequence, found) for account, sequence, balance in rows if (found := units(balance)) is not None}
+    found: dict[int, Stand] = {}
+    for some in parts_of(accounts):
+        rows = await connection.fetch(_STANDS, journal_id, some, position)
+        stands = ((account, sequence, units(balance)) for account, sequence, balance in rows)
+        found.update((account, (sequence, stood)) for account, sequence, stood in stands if stood is not None)
+    return found
 
 
 async def ends_at(
     connection: EngineConnection, journal_id: int, opening: Mapping[int, tuple[int, int]], position: int
 ) -> dict[int, int]:
-    """The numbers of the last events of books' streams up to a position, before the ones that ``opening`` names; of
-    which there is none is left out."""
+    """The numbers of the last events of books' streams up to a position, up to those that ``opening`` names; of
+    which there is none is left out.
+
+    One that is as high was told twice: so a stream that begins anew is seen not to follow.
+    """
     books, firsts = list(opening), [sequence for _, sequence in opening.values()]
     rows = await connection.fetch(_ENDS, journal_id, books, firsts, position) if position else []
     return {row["book_id"]: row["sequence"] for row in rows}
@@ -100,12 +109,16 @@ async def compare(connection: EngineConnection, journal_id: int, replayed: Stret
         replayed.high,
     )
     accounts = [row["id"] for row in rows]
-    archived, _ = await bounds(connection, journal_id)
+    archived, head = await bounds(connection, journal_id)
     untouched = [account for account in accounts if account not in replayed.closing]
     stands = await stands_at(connection, journal_id, untouched, archived) | replayed.closing
-    return await head_contradicts(connection, journal_id) or await rows_contradict(
-        connection, journal_id, stands, accounts
-    )
+    wrong = await head_contradicts(connection, journal_id)
+    wrong = wrong or await rows_contradict(connection, journal_id, stands, accounts)
+    wrong = wrong or await stray_snapshot(connection, journal_id, replayed.low, replayed.high)
+    if wrong or replayed.story is None:
+        return wrong
+    wrong = await snapshots_contradict(connection, journal_id, archived, head, replayed.snapshots)
+    return wrong or await books_contradict(connection, journal_id, replayed.story.closing)
 
 
 async def _check_length(
@@ -133,10 +146,14 @@ async def _replay_book(connection: EngineConnection, journal_id: int, book: int,
         snapshot = await connection.fetchrow(_SNAPSHOT, account, after)
         start = 0 if snapshot is None else snapshot["position"]
         found = await read_account(connection, journal_id, account, start, to)
-        before = {} if snapshot is None else {account: (snapshot["sequence"], to_units(snapshot["balance"]))}
+        stood = None if snapshot is None else units(snapshot["balance"])
+        before = {} if snapshot is None or stood is None else {account: (snapshot["sequence"], stood)}
         entries += found.entries
         whole.closing |= before | found.closing
-        whole.disagreement = whole.disagreement or found.contradiction(before)
+        wrong = whole.disagreement or found.contradiction(before)
+        whole.disagreement = wrong or await snapshots_contradict(
+            connection, journal_id, start, to, found.snapshots, low=account, high=account
+        )
     disagreement = whole.disagreement or await compare(connection, journal_id, whole)
     return Replayed(entries, len(whole.closing), disagreement)
 
@@ -145,11 +162,12 @@ async def _accounts_in_log(connection: EngineConnection, journal_id: int, low: i
     return [row[0] for row in await connection.fetch(_ACCOUNTS, journal_id, low, high)]
 
 
+_STANDS = "SELECT account_id, sequence, balance FROM ledger.balances_at($1, $2, $3) WHERE sequence > 0"
 #: By the index of each stream: an event that is told later has a higher number.
 _ENDS = """
 SELECT o.book_id, last.sequence FROM unnest($2::bigint[], $3::bigint[]) AS o(book_id, sequence), LATERAL (
   SELECT e.sequence FROM ledger.event e
-  WHERE e.journal_id = $1 AND e.book_id = o.book_id AND e.sequence < o.sequence AND e.position <= $4
+  WHERE e.journal_id = $1 AND e.book_id = o.book_id AND e.sequence <= o.sequence AND e.position <= $4
   ORDER BY e.sequence DESC LIMIT 1) AS last
 """
 #: Whatever the rows of accounts say: from each account to the next one, so that its entries are not read for it.

@@ -13,7 +13,9 @@ import polars
 from polars import UInt32, col
 
 _MINUTE: Final = 60_000_000
+#: What lies outside of these is no time of ours: infinite ones do.
 _BEGINNING: Final = -(2**62)
+_END: Final = 2**62
 
 _SIZES: Final = {
     "position": 8,
@@ -107,6 +109,8 @@ class Story:
             (col("position") != polars.int_range(self.position + 1, self.position + 1 + polars.len()))
             | (col("recorded_at") < col("recorded_at").shift(1, fill_value=self.recorded_at))
             | (col("lateness") != late)
+            | ~col("recorded_at").is_between(_BEGINNING, _END)
+            | ~col("effective_at").is_between(_BEGINNING, _END)
         )
         if "latest_effective_at" in events.columns:
             wrong |= col("latest_effective_at") != latest

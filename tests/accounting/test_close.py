@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -242,6 +243,10 @@ async def test_a_close_that_a_superuser_changed_is_not_the_one_in_the_log(databa
         assert "is not the one that the log tells of" in await found_wrong(world, database_url, change)
 
 
+OTHER = UUID(int=7)
+OTHER_TENANT = f"INSERT INTO tenant VALUES ('{OTHER}', 'another', now())"
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -249,6 +254,10 @@ async def test_a_close_that_a_superuser_changed_is_not_the_one_in_the_log(databa
         ("UPDATE trial_balance_row SET accounts = accounts + 1", "is not the one that its close names"),
         ("DELETE FROM trial_balance_row WHERE kind = 3", "is not the one that its close names"),
         ("UPDATE trial_balance_row SET position = position - 1", "is no close's"),
+        ("UPDATE trial_balance_row SET credit = 'NaN' WHERE kind = 3", "is not the one that its close names"),
+        ("UPDATE trial_balance_row SET kind = 29 WHERE kind = 3", "is not the one that its close names"),
+        (f"{OTHER_TENANT}; UPDATE trial_balance_row SET tenant_id = '{OTHER}' WHERE kind = 3", "of this tenant"),
+        (f"{OTHER_TENANT}; UPDATE daily_close SET tenant_id = '{OTHER}'", "is not the one that the log tells of"),
     ],
 )
 async def test_a_trial_balance_that_a_superuser_changed_is_not_the_closes(

@@ -58,9 +58,11 @@ def small_s3(bucket: str) -> Iterator[tuple[str, Objects]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", objects
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", objects
+        finally:  # also of a test that fails: its thread would keep the whole run from ending
+            server.shutdown()
+            thread.join()
 
 
 def _listed(objects: Objects, bucket: str, prefix: str, delimiter: list[str] | None) -> bytes:
