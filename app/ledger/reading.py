@@ -76,19 +76,21 @@ async def _copy(
     take: Callable[[bytes], Awaitable[None]],
     **options: Any,
 ) -> None:
-    failures: list[Exception] = []
+    stopped: list[BaseException] = []
 
     async def output(data: bytes) -> None:
+        # Raised in here, the driver would wait for ever, or give up the connection: what is left is read to its end.
+        if stopped:
+            return
         try:
-            if not failures:
-                await take(data)
-        except Exception as error:  # noqa: BLE001  raised in here, the driver would wait for ever
-            failures.append(error)
-        await asyncio.sleep(_GATHER)
+            await take(data)
+            await asyncio.sleep(_GATHER)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+            stopped.append(error)
 
     await connection.copy_from_query(query, *arguments, output=output, **options)
-    if failures:
-        raise failures[0]
+    if stopped:
+        raise stopped[0]
 
 
 _CLOCKS = """

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.infra.database import one_moment
 from app.ledger.adding_up import Stretch
 from app.ledger.reader import Reader, ReaderLost, Task
 from app.ledger.reading import read_stretch
@@ -36,6 +37,29 @@ async def test_what_fails_while_the_log_is_read_is_heard_of(log: Books, monkeypa
             failing.setattr(Stretch, "read", fail)
             with pytest.raises(BrokenPipeError):
                 await read_stretch(log.connection, log.journal.id, 0, 9)
+        assert await replayed(log) is None, "the connection can be used on"
+
+
+async def test_who_reads_the_log_can_be_stopped(log: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a part: an auditor that is stopped there must not take it for a failure, and go on."""
+    begun = asyncio.Event()
+
+    async def wait(_: float) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def audit() -> None:
+        async with one_moment(log.connection):
+            await read_stretch(log.connection, log.journal.id, 0, 9)
+
+    async with asyncio.timeout(10):
+        with monkeypatch.context() as slow:
+            slow.setattr("app.ledger.reading.asyncio.sleep", wait)
+            reading = asyncio.ensure_future(audit())
+            await begun.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
         assert await replayed(log) is None, "the connection can be used on"
 
 

@@ -1,7 +1,5 @@
 """A venue that says what can't be: nobody gets what was not dealt, and no order stays open for ever."""
 
-import asyncio
-
 import pytest
 
 from app.kernel.money import UNIT
@@ -9,6 +7,7 @@ from app.orders.types import OrderStatus
 from app.venues.port import Report, ReportKind
 from tests.orders.checks import faults_in_the_books
 from tests.orders.test_busts import SILENT, all_is_accounted_for, says
+from tests.orders.test_in_flight import told_together
 from tests.orders.test_late_answers import COUNT_ENDED, answers, asks_to_leave, refused_and_lowered, two_buyers
 from tests.world import World, running
 
@@ -53,8 +52,9 @@ async def test_more_is_dealt_than_it_had_lowered_the_order_to(database_url: str)
     """Three shares of two, told in one breath: they are shared out, and the order is over."""
     async with running(database_url, SILENT) as world:
         ann, bob, made = await refused_and_lowered(world)
-        deals = (says(world, made, ReportKind.EXECUTION, f"deal {number}", 1, 100) for number in range(3))
-        await asyncio.gather(*deals)
+        at = world.clock.now()
+        deals = (Report("paper", made, ReportKind.EXECUTION, at, f"deal {n}", UNIT, 100 * UNIT) for n in range(3))
+        await told_together(world, *deals)
         assert await world.pool.fetchval(COUNT_ENDED) == "CANCELED"
         assert sum([(await world.order(each)).filled_quantity for each in (ann, bob)]) == 3 * UNIT
         await nothing_is_wrong(world)
