@@ -58,8 +58,11 @@ def demo(home: Path, investors: int) -> Iterator[Demo]:
         _wait_until_ready(running)
         yield running
     finally:
+        assert process.stdout is not None
         if process.poll() is None:
-            running.interrupt()
+            sys.stdout.write(running.interrupt())
+        elif not process.stdout.closed:  # it ended by itself: a test that fails shows what it said
+            sys.stdout.write(process.stdout.read())
 
 
 def _wait_until_ready(running: Demo) -> None:
